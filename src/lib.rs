@@ -1,0 +1,1 @@
+//! idlink links the identities people sign up with to customer accounts.
