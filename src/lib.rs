@@ -1,1 +1,12 @@
-//! idlink links the identities people sign up with to customer accounts.
+//! idlink links the identities people sign up with to the customer accounts a
+//! business already has.
+#![cfg_attr(
+    test,
+    expect(
+        clippy::unwrap_used,
+        clippy::panic,
+        reason = "a test that fails may panic"
+    )
+)]
+
+pub mod domain;

@@ -1,0 +1,76 @@
+//! An identity tenant that calls us: who issues, whom it is trusted for, and
+//! how it spells our claims.
+
+use super::identity::Issuer;
+use super::trust::Trust;
+
+/// A tenant of Entra B2C.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    /// The name in paths and in the settings.
+    pub name: String,
+    /// The issuer that links carry.
+    pub issuer: Issuer,
+    /// Other issuers that its tokens may name (custom domain, `tfp` form).
+    pub issuer_aliases: Vec<String>,
+    /// The user flows and policies whose tokens are accepted. B2C's default
+    /// issuer is the same for all of them, so this check is not optional.
+    pub policies: Vec<String>,
+    pub trust: Trust,
+    /// What a user-flow request without `identities` is taken for.
+    pub missing_identities: MissingIdentities,
+    pub claims: ClaimNames,
+}
+
+/// User flows leave `identities` out for local accounts, and have been seen to
+/// leave it out for custom OpenID Connect providers too (azure-docs#77104).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissingIdentities {
+    /// A local account.
+    Local,
+    /// An unknown provider: its address proves nothing. For tenants with a
+    /// custom OpenID Connect provider attached to the flow.
+    Unverified,
+}
+
+/// The names of the claims that user flows are answered with.
+///
+/// B2C ignores a custom attribute by its bare name without any error, so the
+/// only spellings that can be built are `extension_<app id>_<Name>` and
+/// `extension_<Name>` (contracts.md §1.5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimNames {
+    pub customer_id: String,
+    /// `None` where the tenant has no attribute for it.
+    pub customer_link: Option<String>,
+}
+
+impl ClaimNames {
+    /// `app_id` is the client id of the tenant's b2c-extensions-app without
+    /// hyphens.
+    pub fn new(app_id: Option<&str>, customer_id: &str, customer_link: Option<&str>) -> Self {
+        let spelled = |name: &str| match app_id {
+            Some(app_id) => format!("extension_{app_id}_{name}"),
+            None => format!("extension_{name}"),
+        };
+        Self {
+            customer_id: spelled(customer_id),
+            customer_link: customer_link.map(spelled),
+        }
+    }
+}
+
+impl Tenant {
+    /// Whether a token's `iss` is this tenant's, byte for byte.
+    pub fn issued(&self, iss: &str) -> bool {
+        self.issuer.as_str() == iss || self.issuer_aliases.iter().any(|alias| alias == iss)
+    }
+
+    /// Whether a token's `tfp` or `acr` names an accepted policy. B2C writes
+    /// `acr` in lower case, whatever the policy's own spelling.
+    pub fn accepts_policy(&self, policy: &str) -> bool {
+        self.policies
+            .iter()
+            .any(|accepted| accepted.eq_ignore_ascii_case(policy))
+    }
+}
