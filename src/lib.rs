@@ -2,3 +2,4 @@
 //! business already has.
 
 pub mod domain;
+pub mod store;
