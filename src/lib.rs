@@ -1,1 +1,3 @@
 //! idlink links the identities people sign up with to customer accounts.
+
+pub mod store;

@@ -1,0 +1,3 @@
+//! PostgreSQL. The only module that writes SQL.
+
+pub mod embedded;
