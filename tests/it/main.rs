@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! Everything that needs a database, a socket or a process: one binary, one
 //! module for each part of `src`.
 #![expect(
@@ -6,3 +7,10 @@
     clippy::panic,
     reason = "a test that fails may panic"
 )]
+=======
+//! Everything that needs a running PostgreSQL, a socket or a second process.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
+
+mod embedded;
+mod support;
+>>>>>>> infra
