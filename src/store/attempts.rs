@@ -121,31 +121,39 @@ async fn remember(client: &Object, attempt: &AttemptRow<'_>) -> Result<Reference
         Said::Refuse => "refuse",
     };
     let (_, row) = try_join!(
-        client.execute(&let_go, &[&legal_entity, &key, &oldest]),
-        client.query_one(
-            &join_or_open,
-            &[
-                &legal_entity,
-                &attempt.attempt_id,
-                &key,
-                &reference.as_str(),
-                &attempt.site.tenant,
-                &attempt.site.name,
-                &attempt.step,
-                &attempt.at,
-                &attempt.provider.as_str(),
-                &attempt.identity.map(|identity| identity.issuer.as_str()),
-                &subject,
-                &address(attempt.address),
-                &attempt.address.email().map(Email::canonical),
-                &decision,
-                &refusal,
-                &customer,
-                &found,
-                &answer,
-                &rules,
-            ],
-        ),
+        async {
+            client
+                .execute(&let_go, &[&legal_entity, &key, &oldest])
+                .await
+        },
+        async {
+            client
+                .query_one(
+                    &join_or_open,
+                    &[
+                        &legal_entity,
+                        &attempt.attempt_id,
+                        &key,
+                        &reference.as_str(),
+                        &attempt.site.tenant,
+                        &attempt.site.name,
+                        &attempt.step,
+                        &attempt.at,
+                        &attempt.provider.as_str(),
+                        &attempt.identity.map(|identity| identity.issuer.as_str()),
+                        &subject,
+                        &address(attempt.address),
+                        &attempt.address.email().map(Email::canonical),
+                        &decision,
+                        &refusal,
+                        &customer,
+                        &found,
+                        &answer,
+                        &rules,
+                    ],
+                )
+                .await
+        },
     )?;
     Reference::parse(row.try_get(0)?).ok_or(StoreError::Corrupt("sign_up_attempt.reference"))
 }

@@ -278,9 +278,7 @@ impl Transaction {
                 ],
             )
             .await?;
-        rows.iter()
-            .map(|row| Ok(LinkId(row.try_get(0)?)))
-            .collect()
+        rows.iter().map(|row| Ok(LinkId(row.try_get(0)?))).collect()
     }
 
     /// Writes the link, or finds that the identity has one. Returns the

@@ -20,7 +20,9 @@ pub mod outbox;
 
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Timeouts};
+use deadpool_postgres::{
+    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Timeouts,
+};
 use tokio_postgres::NoTls;
 use tokio_postgres::error::SqlState;
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -69,7 +71,10 @@ pub enum StoreError {
     Unreachable { reason: String },
     #[error("no database connection became free in time")]
     Busy,
-    #[error("the database refused a statement: SQLSTATE {code}{}", named(constraint))]
+    #[error(
+        "the database refused a statement: SQLSTATE {code}{}",
+        named(constraint)
+    )]
     Refused { code: String, constraint: String },
     #[error("a stored value cannot be right: {0}")]
     Corrupt(&'static str),
@@ -170,12 +175,13 @@ impl Store {
     /// Makes the pool; nothing is connected before the first question.
     pub fn new(settings: StoreSettings) -> Result<Self, StoreError> {
         let mut config = settings.config;
+        let options = session_options(config.get_options(), &settings.limits);
         config
             .application_name("idlink")
             .connect_timeout(settings.limits.connect)
             .keepalives_idle(Duration::from_secs(10))
             .tcp_user_timeout(Duration::from_secs(10))
-            .options(session_options(config.get_options(), &settings.limits));
+            .options(options);
         let how = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
         };
@@ -209,7 +215,10 @@ impl Store {
     /// Connections in use and allowed, for the health page.
     pub fn load(&self) -> (usize, usize) {
         let status = self.pool.status();
-        (status.size.saturating_sub(status.available), status.max_size)
+        (
+            status.size.saturating_sub(status.available),
+            status.max_size,
+        )
     }
 
     /// Closes the pool; what is under way ends with its connection.

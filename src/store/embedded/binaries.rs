@@ -126,7 +126,6 @@ pub(super) fn leading_number(text: &str) -> Option<u32> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
 mod tests {
     use super::*;
 
