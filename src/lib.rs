@@ -2,4 +2,7 @@
 //! business already has.
 
 pub mod domain;
+pub mod linking;
+pub mod sign_up;
 pub mod store;
+pub mod tracked;
