@@ -44,10 +44,6 @@ impl Database {
     pub(crate) fn config(&self) -> Config {
         self.server.config(&self.name)
     }
-
-    pub(crate) fn server(&self) -> &'static Embedded {
-        self.server
-    }
 }
 
 impl Drop for Database {
@@ -96,6 +92,24 @@ impl OwnServer {
     /// Sends a signal to the postmaster: `KILL`, `STOP`, `CONT`.
     pub(crate) fn signal(&self, name: &str) {
         signal(self.postmaster_pid(), name);
+    }
+
+    /// Sends a signal to the postmaster and all its children.
+    pub(crate) fn signal_all(&self, name: &str) {
+        let children = Command::new("pgrep")
+            .args(["-P", &self.postmaster_pid().to_string()])
+            .output()
+            .unwrap();
+        let children = String::from_utf8(children.stdout).unwrap();
+        for child in children.split_whitespace() {
+            // A backend may have ended since the list was made.
+            drop(
+                Command::new("kill")
+                    .args([&format!("-{name}"), child])
+                    .status(),
+            );
+        }
+        self.signal(name);
     }
 
     /// A new server on the data of this one, dead or not.
@@ -150,7 +164,9 @@ pub(crate) fn new_folder(name: &str) -> PathBuf {
 }
 
 /// Brings a database to the current schema.
-async fn migrate(_client: &mut Client) {}
+async fn migrate(client: &mut Client) {
+    idlink::store::migrations::apply(client).await.unwrap();
+}
 
 /// Not tied to the runtime of the test that happens to come first.
 async fn shared_server() -> &'static Embedded {
