@@ -1,6 +1,8 @@
 //! idlink links the identities people sign up with to the customer accounts a
 //! business already has.
 
+pub mod body;
+pub mod connectors;
 pub mod domain;
 pub mod linking;
 pub mod sign_up;

@@ -5,3 +5,4 @@
 mod embedded;
 mod linking;
 mod support;
+mod user_flow;
