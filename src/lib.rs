@@ -1,4 +1,5 @@
 //! idlink links the identities people sign up with to the customer accounts a
 //! business already has.
 
+pub mod config;
 pub mod domain;

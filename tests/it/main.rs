@@ -6,3 +6,5 @@
     clippy::panic,
     reason = "a test that fails may panic"
 )]
+
+mod config;
