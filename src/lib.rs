@@ -3,3 +3,7 @@
 
 pub mod config;
 pub mod domain;
+pub mod linking;
+pub mod sign_up;
+pub mod store;
+pub mod tracked;

@@ -1,0 +1,242 @@
+//! Sign-ups as they were seen: what was asked, found and answered.
+
+use deadpool_postgres::Object;
+use futures_util::try_join;
+use time::{Duration, OffsetDateTime};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::{Store, StoreError, Transaction, columns};
+use crate::domain::answer::Refusal;
+use crate::domain::customer::LegalEntity;
+use crate::domain::email::Email;
+use crate::domain::identity::{Identity, Provider};
+use crate::domain::matching::{Decision, NewCustomer};
+use crate::domain::reference::Reference;
+use crate::domain::site::Site;
+use crate::domain::trust::Address;
+
+/// How long a repeated question falls on the same attempt. B2C repeats after
+/// 5 s, a person at a form after some more.
+const SAME_QUESTION: Duration = Duration::seconds(30);
+
+/// What the records said, where they were asked at all.
+#[derive(Clone, Copy, Debug)]
+pub enum Decided<'a> {
+    /// The step decides nothing, or linking is switched off.
+    NotDecided,
+    Decided(&'a Decision),
+}
+
+/// What was said. Under `observe` it differs from what was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    Continue,
+    Refuse,
+}
+
+/// An attempt about to be remembered.
+pub struct AttemptRow<'a> {
+    pub attempt_id: Uuid,
+    pub key: &'a [u8; 32],
+    pub site: &'a Site,
+    pub step: &'a str,
+    pub at: OffsetDateTime,
+    pub provider: &'a Provider,
+    pub identity: Option<&'a Identity>,
+    pub address: &'a Address,
+    pub decided: Decided<'a>,
+    pub found: usize,
+    pub said: Said,
+}
+
+/// An attempt as staff sees it.
+#[derive(Debug)]
+pub struct AttemptFile {
+    pub attempt_id: Uuid,
+    pub reference: String,
+    pub tenant: String,
+    pub site: String,
+    pub step: String,
+    pub asked_at: OffsetDateTime,
+    pub last_asked_at: OffsetDateTime,
+    pub times_asked: i32,
+    pub provider: String,
+    pub address: String,
+    pub email: Option<String>,
+    pub decision: String,
+    pub refusal: Option<String>,
+    pub found: i32,
+    pub answer: String,
+}
+
+/// Remembers an attempt, or what has become of it when the same question was
+/// asked within [`SAME_QUESTION`], here or at another instance.
+///
+/// Two statements, each complete in itself: the first lets go of an attempt
+/// that is too old to be the same one, the second joins the open one or opens
+/// one, and the unique index sees to it that there is one.
+async fn remember(client: &Object, attempt: &AttemptRow<'_>) -> Result<Reference, StoreError> {
+    const LET_GO: &str = "
+        UPDATE sign_up_attempt
+           SET is_open = false
+         WHERE legal_entity = $1
+           AND attempt_key = $2
+           AND is_open
+           AND asked_at <= $3";
+    const JOIN_OR_OPEN: &str = "
+        INSERT INTO sign_up_attempt AS attempt
+                    (legal_entity, attempt_id, attempt_key, is_open, reference, tenant, site,
+                     step, asked_at, last_asked_at, times_asked, provider, issuer, subject,
+                     address, email_canonical, decision, refusal, customer_id, found, answer,
+                     rules)
+             VALUES ($1, $2, $3, true, $4, $5, $6, $7, $8, $8, 1, $9, $10, $11, $12, $13, $14,
+                     $15, $16, $17, $18, $19)
+        ON CONFLICT (legal_entity, attempt_key) WHERE is_open DO UPDATE
+                SET last_asked_at = greatest(attempt.last_asked_at, excluded.last_asked_at),
+                    times_asked = attempt.times_asked + 1,
+                    address = excluded.address,
+                    email_canonical = excluded.email_canonical,
+                    decision = excluded.decision,
+                    refusal = excluded.refusal,
+                    customer_id = excluded.customer_id,
+                    found = excluded.found,
+                    answer = excluded.answer,
+                    rules = excluded.rules
+          RETURNING reference";
+    let (let_go, join_or_open) = try_join!(
+        client.prepare_cached(LET_GO),
+        client.prepare_cached(JOIN_OR_OPEN)
+    )?;
+    let legal_entity = attempt.site.legal_entity.as_str();
+    let key = attempt.key.as_slice();
+    let oldest = attempt.at - SAME_QUESTION;
+    let (decision, refusal, customer) = spell(attempt.decided);
+    let reference = Reference::of(attempt.attempt_id);
+    let found = i32::try_from(attempt.found).unwrap_or(i32::MAX);
+    let subject = attempt.identity.map(|identity| identity.subject.as_text());
+    let rules = columns::rules(&attempt.site.rules);
+    let answer = match attempt.said {
+        Said::Continue => "continue",
+        Said::Refuse => "refuse",
+    };
+    let (_, row) = try_join!(
+        async {
+            client
+                .execute(&let_go, &[&legal_entity, &key, &oldest])
+                .await
+        },
+        async {
+            client
+                .query_one(
+                    &join_or_open,
+                    &[
+                        &legal_entity,
+                        &attempt.attempt_id,
+                        &key,
+                        &reference.as_str(),
+                        &attempt.site.tenant,
+                        &attempt.site.name,
+                        &attempt.step,
+                        &attempt.at,
+                        &attempt.provider.as_str(),
+                        &attempt.identity.map(|identity| identity.issuer.as_str()),
+                        &subject,
+                        &address(attempt.address),
+                        &attempt.address.email().map(Email::canonical),
+                        &decision,
+                        &refusal,
+                        &customer,
+                        &found,
+                        &answer,
+                        &rules,
+                    ],
+                )
+                .await
+        },
+    )?;
+    Reference::parse(row.try_get(0)?).ok_or(StoreError::Corrupt("sign_up_attempt.reference"))
+}
+
+fn address(address: &Address) -> &'static str {
+    match address {
+        Address::Proven(_) => "proven",
+        Address::Claimed(_) => "claimed",
+        Address::NotComparable => "not_comparable",
+        Address::Missing => "missing",
+    }
+}
+
+fn spell(decided: Decided<'_>) -> (&'static str, Option<&'static str>, Option<Uuid>) {
+    match decided {
+        Decided::NotDecided => ("not_decided", None, None),
+        Decided::Decided(Decision::Link(customer, _)) => ("link", None, Some(customer.0)),
+        Decided::Decided(Decision::Create(NewCustomer::Proven)) => ("create", None, None),
+        Decided::Decided(Decision::Create(NewCustomer::Separate)) => ("separate", None, None),
+        Decided::Decided(Decision::Refuse(refusal)) => {
+            ("refuse", Some(Refusal::code(*refusal)), None)
+        }
+    }
+}
+
+impl Store {
+    /// Remembers an attempt and returns the reference under which it is found.
+    pub async fn remember(&self, attempt: &AttemptRow<'_>) -> Result<Reference, StoreError> {
+        let connection = self.connection().await?;
+        let reference = remember(connection.client()?, attempt).await?;
+        connection.give_back();
+        Ok(reference)
+    }
+
+    /// The attempts with this reference, newest first. References are short,
+    /// so two of them may be alike.
+    pub async fn attempts(
+        &self,
+        legal_entity: &LegalEntity,
+        reference: &Reference,
+    ) -> Result<Vec<AttemptFile>, StoreError> {
+        const SQL: &str = "
+            SELECT attempt_id, reference, tenant, site, step, asked_at, last_asked_at,
+                   times_asked, provider, address, email_canonical, decision, refusal, found,
+                   answer
+              FROM sign_up_attempt
+             WHERE legal_entity = $1
+               AND reference = $2
+             ORDER BY asked_at DESC
+             LIMIT 20";
+        let connection = self.connection().await?;
+        let rows = connection
+            .client()?
+            .query(SQL, &[&legal_entity.as_str(), &reference.as_str()])
+            .await?;
+        connection.give_back();
+        rows.iter().map(attempt_file).collect()
+    }
+}
+
+impl Transaction {
+    /// Remembers an attempt together with what else the transaction does.
+    pub async fn remember(&self, attempt: &AttemptRow<'_>) -> Result<Reference, StoreError> {
+        remember(self.client()?, attempt).await
+    }
+}
+
+fn attempt_file(row: &Row) -> Result<AttemptFile, StoreError> {
+    Ok(AttemptFile {
+        attempt_id: row.try_get("attempt_id")?,
+        reference: row.try_get("reference")?,
+        tenant: row.try_get("tenant")?,
+        site: row.try_get("site")?,
+        step: row.try_get("step")?,
+        asked_at: row.try_get("asked_at")?,
+        last_asked_at: row.try_get("last_asked_at")?,
+        times_asked: row.try_get("times_asked")?,
+        provider: row.try_get("provider")?,
+        address: row.try_get("address")?,
+        email: row.try_get("email_canonical")?,
+        decision: row.try_get("decision")?,
+        refusal: row.try_get("refusal")?,
+        found: row.try_get("found")?,
+        answer: row.try_get("answer")?,
+    })
+}

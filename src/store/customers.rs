@@ -1,0 +1,363 @@
+//! Customers: the candidates of a sign-up, and what staff does with them.
+
+use deadpool_postgres::Object;
+use futures_util::try_join;
+use time::OffsetDateTime;
+use tokio_postgres::Row;
+
+use super::features::{AUTOMATIC_LINKING, Switch, read_switch};
+use super::{Store, StoreError, Transaction, columns};
+use crate::domain::customer::{
+    AddressOrigin, Customer, CustomerId, CustomerKind, CustomerNumber, CustomerOrigin,
+    CustomerState, CustomerType, LegalEntity,
+};
+use crate::domain::email::{CANONICAL_VERSION, Email};
+use crate::domain::identity::{Issuer, Provider};
+
+/// Which customers a sign-up could mean.
+pub struct Lookup<'a> {
+    pub legal_entity: &'a LegalEntity,
+    pub email: &'a Email,
+    pub customer_type: CustomerType,
+    /// Whose further identity it would be, to see who has one already.
+    pub issuer: &'a Issuer,
+    pub provider: &'a Provider,
+}
+
+/// A customer about to be written.
+pub struct CustomerRow<'a> {
+    pub id: CustomerId,
+    pub number: &'a CustomerNumber,
+    pub kind: CustomerKind,
+    pub customer_type: CustomerType,
+    pub name: Option<&'a str>,
+    pub email: Option<(&'a Email, AddressOrigin)>,
+    pub state: CustomerState,
+    pub origin: CustomerOrigin,
+}
+
+/// A customer as staff sees it.
+#[derive(Debug)]
+pub struct CustomerFile {
+    pub id: CustomerId,
+    pub number: CustomerNumber,
+    pub kind: CustomerKind,
+    pub customer_type: CustomerType,
+    pub state: CustomerState,
+    pub origin: CustomerOrigin,
+    pub name: Option<String>,
+    pub email: Option<(String, AddressOrigin)>,
+    pub merged_into: Option<CustomerId>,
+    pub created_at: OffsetDateTime,
+    pub changed_at: OffsetDateTime,
+}
+
+/// Whether a row was still what it had been read as when it was locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    Unchanged,
+    Changed,
+}
+
+/// The candidates of a sign-up, exactly as `matching::decide` counts them.
+///
+/// Cut at three: from two on the decision is the same whoever the others are.
+async fn candidates(client: &Object, lookup: &Lookup<'_>) -> Result<Vec<Customer>, StoreError> {
+    const SQL: &str = "
+        SELECT customer_id, customer_number, kind, is_b2b, state, email_origin,
+               EXISTS (SELECT 1
+                         FROM identity_link
+                        WHERE identity_link.legal_entity = customer.legal_entity
+                          AND identity_link.customer_id = customer.customer_id
+                          AND identity_link.issuer = $5
+                          AND identity_link.provider = $6
+                          AND revoked_at IS NULL) AS occupied
+          FROM customer
+         WHERE legal_entity = $1
+           AND email_canonical = $2
+           AND email_version = $3
+           AND is_b2b = $4
+           AND state = 'active'
+           AND kind = 'person'
+           AND email_origin IN ('imported', 'proven')
+         LIMIT 3";
+    let statement = client.prepare_cached(SQL).await?;
+    let rows = client
+        .query(
+            &statement,
+            &[
+                &lookup.legal_entity.as_str(),
+                &lookup.email.canonical(),
+                &CANONICAL_VERSION,
+                &columns::is_b2b(lookup.customer_type),
+                &lookup.issuer.as_str(),
+                &lookup.provider.as_str(),
+            ],
+        )
+        .await?;
+    rows.iter().map(columns::customer).collect()
+}
+
+pub(super) async fn linking_switch(client: &Object) -> Result<Switch, StoreError> {
+    const SQL: &str = "SELECT enabled FROM feature WHERE name = $1";
+    let statement = client.prepare_cached(SQL).await?;
+    let row = client.query_opt(&statement, &[&AUTOMATIC_LINKING]).await?;
+    Ok(match row {
+        Some(row) => read_switch(row.try_get(0)?),
+        None => Switch::Off,
+    })
+}
+
+impl Store {
+    /// What a sign-up is decided on, in one round trip: the environment's
+    /// switch and, where there is an address to compare, the candidates.
+    pub async fn asked(
+        &self,
+        lookup: Option<&Lookup<'_>>,
+    ) -> Result<(Switch, Vec<Customer>), StoreError> {
+        let connection = self.connection().await?;
+        let client = connection.client()?;
+        let found = async {
+            match lookup {
+                Some(lookup) => candidates(client, lookup).await,
+                None => Ok(Vec::new()),
+            }
+        };
+        let answer = try_join!(linking_switch(client), found)?;
+        connection.give_back();
+        Ok(answer)
+    }
+
+    /// The customer with this number.
+    pub async fn customer(
+        &self,
+        legal_entity: &LegalEntity,
+        number: &CustomerNumber,
+    ) -> Result<Option<CustomerFile>, StoreError> {
+        const SQL: &str = "
+            SELECT customer_id, customer_number, kind, is_b2b, state, origin, name,
+                   email_original, email_origin, merged_into, created_at, changed_at
+              FROM customer
+             WHERE legal_entity = $1
+               AND customer_number = $2";
+        let connection = self.connection().await?;
+        let row = connection
+            .client()?
+            .query_opt(SQL, &[&legal_entity.as_str(), &number.as_str()])
+            .await?;
+        connection.give_back();
+        row.as_ref().map(customer_file).transpose()
+    }
+
+    /// Every customer with this address, in any state. None is not an error.
+    pub async fn customers_with_email(
+        &self,
+        legal_entity: &LegalEntity,
+        email: &Email,
+    ) -> Result<Vec<CustomerFile>, StoreError> {
+        const SQL: &str = "
+            SELECT customer_id, customer_number, kind, is_b2b, state, origin, name,
+                   email_original, email_origin, merged_into, created_at, changed_at
+              FROM customer
+             WHERE legal_entity = $1
+               AND email_canonical = $2
+             ORDER BY customer_number
+             LIMIT 100";
+        let connection = self.connection().await?;
+        let rows = connection
+            .client()?
+            .query(SQL, &[&legal_entity.as_str(), &email.canonical()])
+            .await?;
+        connection.give_back();
+        rows.iter().map(customer_file).collect()
+    }
+
+    /// How many customers each legal entity has.
+    pub async fn customer_counts(&self) -> Result<Vec<(LegalEntity, i64)>, StoreError> {
+        const SQL: &str = "
+            SELECT legal_entity.legal_entity, count(customer_id)
+              FROM legal_entity
+              LEFT JOIN customer USING (legal_entity)
+             GROUP BY legal_entity.legal_entity
+             ORDER BY legal_entity.legal_entity";
+        let connection = self.connection().await?;
+        let rows = connection.client()?.query(SQL, &[]).await?;
+        connection.give_back();
+        rows.iter()
+            .map(|row| {
+                let code = LegalEntity::parse(row.try_get(0)?)
+                    .ok_or(StoreError::Corrupt("legal_entity.legal_entity"))?;
+                Ok((code, row.try_get(1)?))
+            })
+            .collect()
+    }
+}
+
+impl Transaction {
+    /// Waits until no other sign-up of this address is being recorded.
+    ///
+    /// Writes the row even when it is there: a row that was only read could
+    /// stand on a primary that is about to be lost.
+    pub async fn hold_slot(
+        &self,
+        legal_entity: &LegalEntity,
+        email: &Email,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "
+            INSERT INTO email_slot (legal_entity, email_canonical, touched_at)
+                 VALUES ($1, $2, $3)
+            ON CONFLICT (legal_entity, email_canonical) DO UPDATE
+                    SET touched_at = excluded.touched_at";
+        let client = self.client()?;
+        let statement = client.prepare_cached(SQL).await?;
+        client
+            .execute(
+                &statement,
+                &[&legal_entity.as_str(), &email.canonical(), &now],
+            )
+            .await?;
+        Ok(())
+    }
+
+    pub async fn candidates(&self, lookup: &Lookup<'_>) -> Result<Vec<Customer>, StoreError> {
+        candidates(self.client()?, lookup).await
+    }
+
+    /// Locks a customer against everybody who would link, block or merge it.
+    pub async fn hold_customer(
+        &self,
+        legal_entity: &LegalEntity,
+        customer: CustomerId,
+        email: &Email,
+    ) -> Result<Held, StoreError> {
+        const SQL: &str = "
+            SELECT 1
+              FROM customer
+             WHERE legal_entity = $1
+               AND customer_id = $2
+               AND email_canonical = $3
+               AND state = 'active'
+               FOR NO KEY UPDATE";
+        let client = self.client()?;
+        let statement = client.prepare_cached(SQL).await?;
+        let row = client
+            .query_opt(
+                &statement,
+                &[&legal_entity.as_str(), &customer.0, &email.canonical()],
+            )
+            .await?;
+        Ok(match row {
+            Some(_) => Held::Unchanged,
+            None => Held::Changed,
+        })
+    }
+
+    pub async fn insert_customer(
+        &self,
+        legal_entity: &LegalEntity,
+        row: &CustomerRow<'_>,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "
+            INSERT INTO customer
+                        (legal_entity, customer_id, customer_number, kind, is_b2b, name,
+                         email_original, email_canonical, email_version, email_origin,
+                         state, origin, created_at, changed_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)";
+        let client = self.client()?;
+        let statement = client.prepare_cached(SQL).await?;
+        client
+            .execute(
+                &statement,
+                &[
+                    &legal_entity.as_str(),
+                    &row.id.0,
+                    &row.number.as_str(),
+                    &columns::kind(row.kind),
+                    &columns::is_b2b(row.customer_type),
+                    &row.name,
+                    &row.email.map(|(email, _)| email.original()),
+                    &row.email.map(|(email, _)| email.canonical()),
+                    &row.email.map(|_| CANONICAL_VERSION),
+                    &row.email.map(|(_, origin)| columns::address_origin(origin)),
+                    &columns::state(row.state),
+                    &columns::origin(row.origin),
+                    &now,
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// The state of the customer with this number, locked until the end of
+    /// the transaction.
+    pub async fn hold_by_number(
+        &self,
+        legal_entity: &LegalEntity,
+        number: &CustomerNumber,
+    ) -> Result<Option<(CustomerId, CustomerState)>, StoreError> {
+        const SQL: &str = "
+            SELECT customer_id, state
+              FROM customer
+             WHERE legal_entity = $1
+               AND customer_number = $2
+               FOR NO KEY UPDATE";
+        let row = self
+            .client()?
+            .query_opt(SQL, &[&legal_entity.as_str(), &number.as_str()])
+            .await?;
+        match row {
+            None => Ok(None),
+            Some(row) => Ok(Some((
+                CustomerId(row.try_get(0)?),
+                columns::read_state(row.try_get(1)?)?,
+            ))),
+        }
+    }
+
+    pub async fn set_state(
+        &self,
+        legal_entity: &LegalEntity,
+        customer: CustomerId,
+        state: CustomerState,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "
+            UPDATE customer
+               SET state = $3, changed_at = $4
+             WHERE legal_entity = $1
+               AND customer_id = $2";
+        self.client()?
+            .execute(
+                SQL,
+                &[
+                    &legal_entity.as_str(),
+                    &customer.0,
+                    &columns::state(state),
+                    &now,
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+}
+
+fn customer_file(row: &Row) -> Result<CustomerFile, StoreError> {
+    let email: Option<String> = row.try_get("email_original")?;
+    let origin: Option<&str> = row.try_get("email_origin")?;
+    let merged_into: Option<uuid::Uuid> = row.try_get("merged_into")?;
+    Ok(CustomerFile {
+        id: CustomerId(row.try_get("customer_id")?),
+        number: columns::read_number(row.try_get("customer_number")?)?,
+        kind: columns::read_kind(row.try_get("kind")?)?,
+        customer_type: columns::read_customer_type(row.try_get("is_b2b")?),
+        state: columns::read_state(row.try_get("state")?)?,
+        origin: columns::read_origin(row.try_get("origin")?)?,
+        name: row.try_get("name")?,
+        email: email.zip(origin.map(columns::read_address_origin).transpose()?),
+        merged_into: merged_into.map(CustomerId),
+        created_at: row.try_get("created_at")?,
+        changed_at: row.try_get("changed_at")?,
+    })
+}

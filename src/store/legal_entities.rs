@@ -1,0 +1,101 @@
+//! Legal entities and their customer numbers.
+
+use super::columns::read_number;
+use super::{Store, StoreError, Transaction};
+use crate::domain::customer::{CustomerNumber, LegalEntity};
+
+/// How a legal entity writes the numbers of customers created at sign-up:
+/// `prefix`, then the sequence's value with at least `width` digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumberFormat {
+    pub prefix: String,
+    pub width: u8,
+}
+
+impl Store {
+    /// Makes the legal entity known, with its number format and sequence.
+    pub async fn ensure_legal_entity(
+        &self,
+        legal_entity: &LegalEntity,
+        format: &NumberFormat,
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "SELECT ensure_legal_entity($1, $2, $3)";
+        let connection = self.connection().await?;
+        connection
+            .client()?
+            .execute(
+                SQL,
+                &[
+                    &legal_entity.as_str(),
+                    &format.prefix,
+                    &i16::from(format.width),
+                ],
+            )
+            .await?;
+        connection.give_back();
+        Ok(())
+    }
+
+    /// The codes of all legal entities, in order.
+    pub async fn legal_entities(&self) -> Result<Vec<LegalEntity>, StoreError> {
+        const SQL: &str = "SELECT legal_entity FROM legal_entity ORDER BY legal_entity";
+        let connection = self.connection().await?;
+        let rows = connection.client()?.query(SQL, &[]).await?;
+        connection.give_back();
+        rows.iter()
+            .map(|row| {
+                LegalEntity::parse(row.try_get(0)?)
+                    .ok_or(StoreError::Corrupt("legal_entity.legal_entity"))
+            })
+            .collect()
+    }
+}
+
+/// How many numbers that imports or staff have taken are passed over.
+const NUMBERS_TRIED: usize = 20;
+
+impl Transaction {
+    /// The next free customer number. Never given again, whatever becomes of
+    /// this transaction.
+    pub async fn next_number(
+        &self,
+        legal_entity: &LegalEntity,
+    ) -> Result<CustomerNumber, StoreError> {
+        const TAKEN: &str = "
+            SELECT 1
+              FROM customer
+             WHERE legal_entity = $1
+               AND customer_number = $2";
+        let client = self.client()?;
+        let taken = client.prepare_cached(TAKEN).await?;
+        for _ in 0..NUMBERS_TRIED {
+            let number = self.draw_number(legal_entity).await?;
+            let row = client
+                .query_opt(&taken, &[&legal_entity.as_str(), &number.as_str()])
+                .await?;
+            if row.is_none() {
+                return Ok(number);
+            }
+        }
+        // The sequence has moved on: running again tries the next ones.
+        Err(StoreError::Refused {
+            code: "23505".to_owned(),
+            constraint: "customer_legal_entity_customer_number_key".to_owned(),
+        })
+    }
+
+    async fn draw_number(&self, legal_entity: &LegalEntity) -> Result<CustomerNumber, StoreError> {
+        const SQL: &str = "
+            SELECT number_prefix
+                   || lpad(n::text, greatest(number_width, length(n::text)), '0')
+              FROM legal_entity,
+                   nextval(quote_ident('customer_number_' || $1)::regclass) AS n
+             WHERE legal_entity = $1";
+        let client = self.client()?;
+        let statement = client.prepare_cached(SQL).await?;
+        let row = client
+            .query_one(&statement, &[&legal_entity.as_str()])
+            .await?;
+        read_number(row.try_get(0)?)
+    }
+}
