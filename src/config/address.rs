@@ -65,23 +65,21 @@ pub(super) fn metadata_url(text: &str) -> Result<String, String> {
     secure_url(&text.replace("{policy}", "policy")).map(|_| text.to_owned())
 }
 
-/// The host of an address that has been checked, in lower case.
-pub(super) fn host(url: &str) -> Option<String> {
-    let url = Url::parse(&url.replace("{policy}", "policy")).ok()?;
-    url.host_str().map(str::to_owned)
-}
-
-/// A host by its bare name.
+/// A host by its bare name, with a port where it is not 443.
 pub(super) fn host_name(text: &str) -> Result<String, String> {
-    match Url::parse(&format!("https://{text}/")) {
-        Ok(url)
-            if url
-                .host_str()
-                .is_some_and(|host| host.eq_ignore_ascii_case(text)) =>
-        {
-            Ok(text.to_ascii_lowercase())
-        }
-        Ok(_) | Err(_) => Err("must be the name of a host, such as login.example.com".to_owned()),
+    let lower = text.to_ascii_lowercase();
+    let url = Url::parse(&format!("https://{lower}/")).ok();
+    let authority = url.and_then(|url| {
+        let host = url.host_str()?.to_owned();
+        Some(match url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host,
+        })
+    });
+    if authority.as_ref() == Some(&lower) {
+        Ok(lower)
+    } else {
+        Err("must be the name of a host, such as login.example.com".to_owned())
     }
 }
 
@@ -135,7 +133,8 @@ mod tests {
             ("127.0.0.1", true),
             ("https://login.example.com", false),
             ("login.example.com/", false),
-            ("login.example.com:443", false),
+            ("login.example.com:8443", true),
+            ("user@login.example.com", false),
             ("", false),
         ] {
             assert_eq!(host_name(text).is_ok(), expected, "{text}");

@@ -1,6 +1,7 @@
 //! `[legal_entities.…]`: the companies whose customers people sign up as.
 
 use crate::domain::customer::LegalEntity;
+use crate::store::legal_entities::NumberFormat;
 
 use super::reader::Section;
 
@@ -11,29 +12,12 @@ pub struct LegalEntitySettings {
     pub number: NumberFormat,
 }
 
-/// `{ prefix = "C", width = 6 }` writes the seventh number `C000007`; a number
-/// that outgrows the width is written in full.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NumberFormat {
-    pub prefix: String,
-    pub width: usize,
-}
-
-impl Default for NumberFormat {
-    fn default() -> Self {
-        Self {
-            prefix: "C".to_owned(),
-            width: 6,
-        }
-    }
-}
-
 impl LegalEntitySettings {
     pub(super) fn read_all(root: &Section<'_>) -> Vec<Self> {
         let mut read: Vec<Self> = Vec::new();
         for (code, section) in root.entries("legal_entities") {
             // Read first, so that its keys are checked whatever its name is.
-            let number = NumberFormat::read(&section.section("number"));
+            let number = number(&section.section("number"));
             let Some(code) = LegalEntity::parse(&code) else {
                 section.problem("a code is one to 32 letters, digits, `-` and `_`");
                 continue;
@@ -51,25 +35,24 @@ impl LegalEntitySettings {
     }
 }
 
-impl NumberFormat {
-    fn read(section: &Section<'_>) -> Self {
-        let default = Self::default();
-        Self {
-            prefix: section
-                .possibly_empty("prefix")
-                .and_then(|found| match prefix(&found.value) {
-                    Ok(()) => Some(found.value),
-                    Err(message) => {
-                        section.problem_at(&found.place, message);
-                        None
-                    }
-                })
-                .unwrap_or(default.prefix),
-            width: section
-                .whole("width", 1..=18)
-                .and_then(|width| usize::try_from(width.value).ok())
-                .unwrap_or(default.width),
-        }
+/// `{ prefix = "C", width = 6 }` writes the seventh number `C000007`; a number
+/// that outgrows the width is written in full.
+fn number(section: &Section<'_>) -> NumberFormat {
+    let prefix = section
+        .possibly_empty("prefix")
+        .and_then(|found| match prefix(&found.value) {
+            Ok(()) => Some(found.value),
+            Err(message) => {
+                section.problem_at(&found.place, message);
+                None
+            }
+        });
+    let width = section.whole("width", 1..=18);
+    NumberFormat {
+        prefix: prefix.unwrap_or_else(|| "C".to_owned()),
+        width: width
+            .and_then(|width| u8::try_from(width.value).ok())
+            .unwrap_or(6),
     }
 }
 

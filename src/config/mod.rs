@@ -21,7 +21,7 @@ use secrecy::ExposeSecret;
 use crate::domain::directory::Directory;
 
 pub use database::Database;
-pub use legal_entity::{LegalEntitySettings, NumberFormat};
+pub use legal_entity::LegalEntitySettings;
 pub use problem::{Problem, Problems};
 pub use server::{Server, Tls};
 pub use site::{SiteKey, SiteSettings};

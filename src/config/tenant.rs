@@ -1,7 +1,5 @@
 //! `[tenants.…]`: who calls us, whom they are trusted for, how they prove it.
 
-use std::collections::BTreeSet;
-
 use secrecy::SecretString;
 use time::OffsetDateTime;
 
@@ -28,15 +26,11 @@ pub(super) struct TenantSettings {
 pub struct ProviderSettings {
     /// `{policy}` stands for the policy.
     pub metadata_url: String,
-    /// The hosts that the metadata may send us to: always those of the
-    /// metadata itself and of the issuers.
-    pub allowed_hosts: BTreeSet<String>,
-}
-
-impl ProviderSettings {
-    pub fn metadata_url_of(&self, policy: &str) -> String {
-        self.metadata_url.replace("{policy}", policy)
-    }
+    /// The policy that serves where none is named: the tenant's first.
+    pub default_policy: String,
+    /// The hosts (`host` or `host:port`) that the metadata may send us to,
+    /// beside its own and those of the issuers.
+    pub allowed_hosts: Vec<String>,
 }
 
 /// What a tenant's API connector shows. Several are valid at once, so that
@@ -72,7 +66,7 @@ fn read(name: String, section: &Section<'_>) -> Read {
     let issuer = section.required_parsed("issuer", address::issuer);
     let aliases = section.each("issuer_aliases", address::issuer);
     let metadata_url = section.required_parsed("metadata_url", address::metadata_url);
-    let more_hosts = section.each("allowed_hosts", address::host_name);
+    let allowed_hosts = section.each("allowed_hosts", address::host_name);
     let policies = policies(section);
     let trust = trusted_providers(section);
     let missing_identities = section.choice(
@@ -85,15 +79,13 @@ fn read(name: String, section: &Section<'_>) -> Read {
     let claims = claims(section);
     let credentials = credentials(section);
     let issuers: Vec<_> = issuer.iter().chain(&aliases).cloned().collect();
-    let settings = issuer.zip(metadata_url).map(|(issuer, metadata_url)| {
-        let addresses = issuers.iter().chain([&metadata_url]);
-        TenantSettings {
+    let settings = issuer
+        .zip(metadata_url)
+        .map(|(issuer, metadata_url)| TenantSettings {
             provider: ProviderSettings {
-                allowed_hosts: addresses
-                    .filter_map(|address| address::host(&address.value))
-                    .chain(more_hosts.into_iter().map(|host| host.value))
-                    .collect(),
-                metadata_url: metadata_url.value.clone(),
+                metadata_url: metadata_url.value,
+                default_policy: policies.first().cloned().unwrap_or_default(),
+                allowed_hosts: allowed_hosts.into_iter().map(|host| host.value).collect(),
             },
             tenant: Tenant {
                 name: name.clone(),
@@ -109,8 +101,7 @@ fn read(name: String, section: &Section<'_>) -> Read {
                 .iter()
                 .map(|found| found.value.clone())
                 .collect(),
-        }
-    });
+        });
     Read {
         name,
         issuers,

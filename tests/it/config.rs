@@ -128,8 +128,8 @@ fn the_example_is_a_sound_file() {
         settings.callers["contoso"][0].password.expose_secret(),
         "canary-password"
     );
-    let hosts = &settings.providers["contoso"].allowed_hosts;
-    assert!(hosts.contains("contoso.b2clogin.com") && hosts.contains("login.contoso.example"));
+    let provider = &settings.providers["contoso"];
+    assert_eq!(provider.default_policy, "B2C_1_signupsignin");
 }
 
 /// What is commented out in the example says that it is the default, and it is
