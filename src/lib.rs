@@ -2,6 +2,7 @@
 //! business already has.
 
 pub mod body;
+pub mod config;
 pub mod connectors;
 pub mod domain;
 pub mod linking;
