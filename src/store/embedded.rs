@@ -28,7 +28,7 @@ use uuid::Uuid;
 
 mod binaries;
 
-pub use binaries::{Binaries, Sources};
+use binaries::{Binaries, Sources};
 
 /// The role that owns everything in an embedded server.
 const ROLE: &str = "idlink";
@@ -358,7 +358,8 @@ struct Home {
 
 impl Home {
     async fn open(asked: &Path) -> Result<Self> {
-        create_all(asked)?;
+        // A link of `relocate`'s may have outlived the folder it leads to.
+        create_all(&fs::read_link(asked).unwrap_or_else(|_| asked.to_path_buf()))?;
         let directory = canonical(asked)?;
         let user = User::for_server(&directory.join("data")).await?;
         let directory = match user.and_then(|user| Some((user, user.barrier(&directory)?))) {

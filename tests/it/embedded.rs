@@ -288,6 +288,11 @@ async fn a_folder_that_the_servers_user_cannot_reach_is_no_obstacle() {
     execute(&second, "SELECT FROM kept").await;
     assert_eq!(second.directory(), directory);
     second.stop().await.unwrap();
+
+    fs::remove_dir_all(&directory).unwrap();
+    let empty = start(&options).await;
+    assert_eq!(empty.directory(), directory);
+    empty.stop().await.unwrap();
     fs::remove_dir_all(directory).unwrap();
 }
 
