@@ -1,1 +1,2 @@
 //! idlink links the identities people sign up with to customer accounts.
+pub mod emulator;

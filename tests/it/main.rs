@@ -1,1 +1,4 @@
 //! it
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
+
+mod emulator;
