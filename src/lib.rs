@@ -1,10 +1,12 @@
-//! idlink links the identities people sign up with to the customer accounts a
-//! business already has.
 
+//! business already has.
+//! idlink links the identities people sign up with to customer accounts.
+//! idlink links the identities people sign up with to the customer accounts a
 pub mod body;
 pub mod config;
 pub mod connectors;
 pub mod domain;
+pub mod emulator;
 pub mod linking;
 pub mod sign_up;
 pub mod store;
