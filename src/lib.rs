@@ -1,5 +1,7 @@
 //! idlink links the identities people sign up with to the customer accounts a
 //! business already has.
 
+pub mod body;
 pub mod domain;
+pub mod oidc;
 pub mod store;
