@@ -3,5 +3,8 @@
 
 pub mod body;
 pub mod domain;
+pub mod linking;
 pub mod oidc;
+pub mod sign_up;
 pub mod store;
+pub mod tracked;

@@ -51,13 +51,40 @@ impl Store {
     }
 }
 
+/// How many numbers that imports or staff have taken are passed over.
+const NUMBERS_TRIED: usize = 20;
+
 impl Transaction {
-    /// The next customer number. Never given again, whatever becomes of this
-    /// transaction.
+    /// The next free customer number. Never given again, whatever becomes of
+    /// this transaction.
     pub async fn next_number(
         &self,
         legal_entity: &LegalEntity,
     ) -> Result<CustomerNumber, StoreError> {
+        const TAKEN: &str = "
+            SELECT 1
+              FROM customer
+             WHERE legal_entity = $1
+               AND customer_number = $2";
+        let client = self.client()?;
+        let taken = client.prepare_cached(TAKEN).await?;
+        for _ in 0..NUMBERS_TRIED {
+            let number = self.draw_number(legal_entity).await?;
+            let row = client
+                .query_opt(&taken, &[&legal_entity.as_str(), &number.as_str()])
+                .await?;
+            if row.is_none() {
+                return Ok(number);
+            }
+        }
+        // The sequence has moved on: running again tries the next ones.
+        Err(StoreError::Refused {
+            code: "23505".to_owned(),
+            constraint: "customer_legal_entity_customer_number_key".to_owned(),
+        })
+    }
+
+    async fn draw_number(&self, legal_entity: &LegalEntity) -> Result<CustomerNumber, StoreError> {
         const SQL: &str = "
             SELECT number_prefix
                    || lpad(n::text, greatest(number_width, length(n::text)), '0')

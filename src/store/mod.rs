@@ -23,6 +23,7 @@ use std::time::Duration;
 use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Timeouts,
 };
+use tokio::time::Instant;
 use tokio_postgres::NoTls;
 use tokio_postgres::error::SqlState;
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -303,6 +304,32 @@ impl Transaction {
     async fn end(self, how: &'static str) -> Result<(), StoreError> {
         self.client()?.batch_execute(how).await?;
         self.connection.give_back();
+        Ok(())
+    }
+}
+
+/// How often one request runs its transaction again, and until when.
+pub struct Tries {
+    left: u8,
+    until: Instant,
+}
+
+impl Tries {
+    /// Three runs in all, none begun after `until`.
+    pub fn until(until: Instant) -> Self {
+        Self { left: 2, until }
+    }
+
+    /// Waits before another run, or hands back the error that ended the last.
+    pub async fn another(&mut self, error: StoreError) -> Result<(), StoreError> {
+        let pause = Duration::from_millis(rand::random_range(20..=120));
+        let in_time = Instant::now() + pause < self.until;
+        if self.left == 0 || !in_time || error.again() == Again::Pointless {
+            return Err(error);
+        }
+        self.left -= 1;
+        tracing::debug!(%error, "the store is tried again");
+        tokio::time::sleep(pause).await;
         Ok(())
     }
 }

@@ -3,4 +3,5 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
 
 mod embedded;
+mod linking;
 mod support;

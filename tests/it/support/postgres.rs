@@ -44,10 +44,6 @@ impl Database {
     pub(crate) fn config(&self) -> Config {
         self.server.config(&self.name)
     }
-
-    pub(crate) fn server(&self) -> &'static Embedded {
-        self.server
-    }
 }
 
 impl Drop for Database {
@@ -98,6 +94,24 @@ impl OwnServer {
         signal(self.postmaster_pid(), name);
     }
 
+    /// Sends a signal to the postmaster and all its children.
+    pub(crate) fn signal_all(&self, name: &str) {
+        let children = Command::new("pgrep")
+            .args(["-P", &self.postmaster_pid().to_string()])
+            .output()
+            .unwrap();
+        let children = String::from_utf8(children.stdout).unwrap();
+        for child in children.split_whitespace() {
+            // A backend may have ended since the list was made.
+            drop(
+                Command::new("kill")
+                    .args([&format!("-{name}"), child])
+                    .status(),
+            );
+        }
+        self.signal(name);
+    }
+
     /// A new server on the data of this one, dead or not.
     pub(crate) async fn restart(self) -> Self {
         self.server.stop().await.unwrap();
@@ -126,7 +140,7 @@ pub(crate) async fn connect(config: &Config) -> Client {
     client
 }
 
-pub(crate) fn signal(pid: u32, name: &str) {
+fn signal(pid: u32, name: &str) {
     let status = Command::new("kill")
         .args([&format!("-{name}"), &pid.to_string()])
         .status()
@@ -150,7 +164,9 @@ pub(crate) fn new_folder(name: &str) -> PathBuf {
 }
 
 /// Brings a database to the current schema.
-async fn migrate(_client: &mut Client) {}
+async fn migrate(client: &mut Client) {
+    idlink::store::migrations::apply(client).await.unwrap();
+}
 
 /// Not tied to the runtime of the test that happens to come first.
 async fn shared_server() -> &'static Embedded {

@@ -1,0 +1,621 @@
+//! The use case "recorded": a proven identity, the decision made again, and
+//! everything that follows from it in one transaction.
+//!
+//! The decision at sign-up was advice. Here the constraints of the store
+//! decide: two first token exchanges may arrive together, platforms repeat
+//! slow calls, and a COMMIT may succeed without anybody hearing of it. So all
+//! identifiers are made once a request, locks are taken in the order address,
+//! customer, link, and a repeated run finds what the first one left.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use time::OffsetDateTime;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::domain::answer::{Refusal, Refused};
+use crate::domain::customer::{
+    AddressOrigin, Customer, CustomerId, CustomerKind, CustomerNumber, CustomerOrigin,
+    CustomerState,
+};
+use crate::domain::identity::Identity;
+use crate::domain::link::{LinkId, Room, room, standing};
+use crate::domain::matching::{Decision, NewCustomer, decide};
+use crate::domain::reference::Reference;
+use crate::domain::site::{Mode, Site, Stage};
+use crate::domain::trust::Address;
+use crate::sign_up::attempt_key;
+use crate::store::attempts::{AttemptRow, Decided, Said};
+use crate::store::audit::AuditEntry;
+use crate::store::customers::{CustomerRow, Held, Lookup};
+use crate::store::features::Switch;
+use crate::store::links::{Basis, LinkRow, StandingLink};
+use crate::store::outbox::Event;
+use crate::store::{Store, StoreError, Transaction, Tries};
+use crate::tracked::Tracked;
+
+/// A link younger than this is written to before it is answered from: the row
+/// may stand on a primary that is about to be lost, and only a write waits
+/// for the standby. Longer than any stall of replication that is tolerated.
+const YOUNG: time::Duration = time::Duration::minutes(10);
+
+/// How exact `last_seen_at` is for older links.
+const SEEN_LATELY: time::Duration = time::Duration::hours(12);
+
+/// An identity at a site, with the address that came with it.
+#[derive(Debug)]
+pub struct Recording {
+    pub site: Arc<Site>,
+    pub identity: Identity,
+    pub address: Address,
+    /// Which call records: `PreTokenIssuance`, `token`, `links`.
+    pub via: &'static str,
+    pub ui_locales: String,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Linked {
+        number: CustomerNumber,
+        fresh: Fresh,
+    },
+    /// Linking is off, or the site only observes.
+    NotLinked,
+    Refused(Refused),
+    /// The store could not be asked in time. The link may have been recorded;
+    /// the next call finds out.
+    Unavailable(Refused),
+}
+
+/// Whether this call made the link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fresh {
+    New,
+    Standing,
+}
+
+/// Records links. Cheap to clone.
+#[derive(Clone)]
+pub struct Linking {
+    store: Store,
+    tracked: Tracked,
+}
+
+/// The identifiers of one request, the same in every run of its transaction.
+struct Ids {
+    attempt: Uuid,
+    customer: CustomerId,
+    link: LinkId,
+    customer_audit: Uuid,
+    customer_event: Uuid,
+    link_audit: Uuid,
+    link_event: Uuid,
+}
+
+impl Ids {
+    fn new() -> Self {
+        Self {
+            attempt: Uuid::new_v4(),
+            customer: CustomerId(Uuid::now_v7()),
+            link: LinkId(Uuid::now_v7()),
+            customer_audit: Uuid::now_v7(),
+            customer_event: Uuid::now_v7(),
+            link_audit: Uuid::now_v7(),
+            link_event: Uuid::now_v7(),
+        }
+    }
+}
+
+impl Linking {
+    pub fn new(store: Store, tracked: Tracked) -> Self {
+        Self { store, tracked }
+    }
+
+    /// Records the link, or says why there is none, within `patience`. The
+    /// recording itself goes on to its end whoever has stopped waiting.
+    pub async fn record(&self, recording: Recording, patience: Duration) -> Outcome {
+        let recording = Arc::new(recording);
+        let ids = Arc::new(Ids::new());
+        let work = {
+            let (store, recording, ids) = (self.store.clone(), recording.clone(), ids.clone());
+            let until = Instant::now() + patience;
+            async move { record_until(&store, &recording, &ids, until).await }
+        };
+        let outcome = match self.tracked.run(patience, work).await {
+            Some(Ok(outcome)) => outcome,
+            Some(Err(error)) => unavailable(&recording, &ids, &error.to_string()),
+            None => unavailable(&recording, &ids, "the answer came too late"),
+        };
+        report(&recording, &outcome);
+        outcome
+    }
+
+    /// Runs an edge's own work where a dropped connection does not reach it.
+    pub async fn detached<T: Send + 'static>(
+        &self,
+        patience: Duration,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        self.tracked.run(patience, work).await
+    }
+}
+
+/// What one run of the transaction came to.
+enum Run {
+    Done(Outcome),
+    /// Somebody changed what was read before it was locked, or linked the
+    /// identity meanwhile: the next run sees it.
+    Overtaken,
+}
+
+async fn record_until(
+    store: &Store,
+    recording: &Recording,
+    ids: &Ids,
+    until: Instant,
+) -> Result<Outcome, StoreError> {
+    let mut tries = Tries::until(until);
+    loop {
+        match record_once(store, recording, ids, OffsetDateTime::now_utc()).await {
+            Ok(Run::Done(outcome)) => return Ok(outcome),
+            Ok(Run::Overtaken) if Instant::now() < until => {}
+            Ok(Run::Overtaken) => return Err(StoreError::Busy),
+            Err(error) => tries.another(error).await?,
+        }
+    }
+}
+
+async fn record_once(
+    store: &Store,
+    recording: &Recording,
+    ids: &Ids,
+    now: OffsetDateTime,
+) -> Result<Run, StoreError> {
+    let site = &recording.site;
+    let (switch, link) = store
+        .standing(&site.legal_entity, &recording.identity)
+        .await?;
+    let records = switch == Switch::On && site.mode == Mode::Enforce;
+    if let Some(link) = link {
+        if now - link.created_at < YOUNG || now - link.last_seen_at > SEEN_LATELY {
+            let transaction = store.begin().await?;
+            transaction
+                .touch_link(&site.legal_entity, link.link_id, now)
+                .await?;
+            transaction.commit().await?;
+        }
+        return match standing(link.state, link.number.clone()) {
+            Ok(number) => Ok(Run::Done(linked(number, &link, ids))),
+            Err(_) if !records => Ok(Run::Done(Outcome::NotLinked)),
+            Err(refusal) => {
+                let decision = Decision::Refuse(refusal);
+                let attempt = attempt(recording, ids, now, &decision, 0, Said::Refuse);
+                let reference = store.remember(&attempt.row()).await?;
+                Ok(Run::Done(refused(recording, refusal, reference)))
+            }
+        };
+    }
+    match (switch, site.mode) {
+        (Switch::Off, _) | (_, Mode::Off) => Ok(Run::Done(Outcome::NotLinked)),
+        (Switch::On, Mode::Observe) => observe(store, recording, ids, now).await,
+        (Switch::On, Mode::Enforce) => enforce(store, recording, ids, now).await,
+    }
+}
+
+/// Decides and remembers, and links nobody.
+async fn observe(
+    store: &Store,
+    recording: &Recording,
+    ids: &Ids,
+    now: OffsetDateTime,
+) -> Result<Run, StoreError> {
+    let lookup = lookup(recording);
+    let (_, found) = store.asked(lookup.as_ref()).await?;
+    let decision = decide(&recording.address, &found, &recording.site.rules);
+    let attempt = attempt(recording, ids, now, &decision, found.len(), Said::Continue);
+    store.remember(&attempt.row()).await?;
+    Ok(Run::Done(Outcome::NotLinked))
+}
+
+/// The transaction. Every early return before the end either commits what it
+/// says or drops the transaction, which ends it.
+async fn enforce(
+    store: &Store,
+    recording: &Recording,
+    ids: &Ids,
+    now: OffsetDateTime,
+) -> Result<Run, StoreError> {
+    let legal_entity = &recording.site.legal_entity;
+    let tx = store.begin().await?;
+    let lookup = lookup(recording);
+    if let Some(lookup) = &lookup {
+        tx.hold_slot(legal_entity, lookup.email, now).await?;
+    }
+    // Linked while we waited, or by an earlier run of this very request whose
+    // COMMIT was not heard of.
+    if let Some(link) = tx.standing(legal_entity, &recording.identity).await? {
+        tx.touch_link(legal_entity, link.link_id, now).await?;
+        tx.commit().await?;
+        return Ok(match standing(link.state, link.number.clone()) {
+            Ok(number) => Run::Done(linked(number, &link, ids)),
+            Err(_) => Run::Overtaken,
+        });
+    }
+    let found = match &lookup {
+        Some(lookup) => tx.candidates(lookup).await?,
+        None => Vec::new(),
+    };
+    let decision = decide(&recording.address, &found, &recording.site.rules);
+    let settled = match &decision {
+        Decision::Refuse(refusal) => Settled::Refused(*refusal),
+        Decision::Link(customer, number) => {
+            settle_match(&tx, recording, ids, *customer, number, now).await?
+        }
+        Decision::Create(kind) => create(&tx, recording, ids, *kind, now).await?,
+    };
+    match settled {
+        Settled::Overtaken => {
+            tx.roll_back().await?;
+            Ok(Run::Overtaken)
+        }
+        Settled::Refused(refusal) => refuse(tx, recording, ids, refusal, &found, now).await,
+        Settled::Customer(customer) => insert_link(tx, recording, ids, customer, now).await,
+    }
+}
+
+/// To whom the decision leads once the rows are locked.
+enum Settled {
+    Customer(SettledCustomer),
+    Refused(Refusal),
+    Overtaken,
+}
+
+struct SettledCustomer {
+    id: CustomerId,
+    number: CustomerNumber,
+    basis: Basis,
+}
+
+async fn settle_match(
+    tx: &Transaction,
+    recording: &Recording,
+    ids: &Ids,
+    customer: CustomerId,
+    number: &CustomerNumber,
+    now: OffsetDateTime,
+) -> Result<Settled, StoreError> {
+    let legal_entity = &recording.site.legal_entity;
+    let Some(email) = recording.address.email() else {
+        return Err(StoreError::Corrupt("a match without an address"));
+    };
+    match tx.hold_customer(legal_entity, customer, email).await? {
+        Held::Changed => return Ok(Settled::Overtaken),
+        Held::Unchanged => {}
+    }
+    let others = tx
+        .links_like(legal_entity, customer, &recording.identity)
+        .await?;
+    match room(recording.site.rules.second_identity, &others) {
+        Room::Refuse => return Ok(Settled::Refused(Refusal::AlreadyLinked)),
+        Room::Insert => {}
+        Room::Replace(links) => {
+            for link in links {
+                end_link(tx, recording, ids, link, now).await?;
+            }
+        }
+    }
+    Ok(Settled::Customer(SettledCustomer {
+        id: customer,
+        number: number.clone(),
+        basis: Basis::Matched,
+    }))
+}
+
+async fn end_link(
+    tx: &Transaction,
+    recording: &Recording,
+    ids: &Ids,
+    link: LinkId,
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let legal_entity = &recording.site.legal_entity;
+    let actor = "idlink";
+    let detail = json!({ "replaced_by": ids.link.0, "site": recording.site.name });
+    tx.revoke_link(legal_entity, link, actor, now).await?;
+    tx.audit(
+        legal_entity,
+        &AuditEntry {
+            audit_id: Uuid::now_v7(),
+            subject_id: link.0,
+            action: "link.replaced",
+            at: now,
+            actor,
+            detail: detail.clone(),
+        },
+    )
+    .await?;
+    tx.emit(
+        legal_entity,
+        &Event {
+            event_id: Uuid::now_v7(),
+            aggregate_id: link.0,
+            event_type: "link.revoked",
+            payload: detail,
+            occurred_at: now,
+        },
+    )
+    .await
+}
+
+async fn create(
+    tx: &Transaction,
+    recording: &Recording,
+    ids: &Ids,
+    kind: NewCustomer,
+    now: OffsetDateTime,
+) -> Result<Settled, StoreError> {
+    let site = &recording.site;
+    let number = tx.next_number(&site.legal_entity).await?;
+    let (origin, basis) = match kind {
+        NewCustomer::Proven => (AddressOrigin::Proven, Basis::Created),
+        NewCustomer::Separate => (AddressOrigin::Typed, Basis::Separate),
+    };
+    tx.insert_customer(
+        &site.legal_entity,
+        &CustomerRow {
+            id: ids.customer,
+            number: &number,
+            kind: CustomerKind::Person,
+            customer_type: site.rules.customer_type,
+            name: None,
+            email: recording.address.email().map(|email| (email, origin)),
+            state: CustomerState::Active,
+            origin: CustomerOrigin::SignUp,
+        },
+        now,
+    )
+    .await?;
+    let detail = json!({
+        "customer_id": ids.customer.0,
+        "customer_number": number.as_str(),
+        "site": site.name,
+    });
+    tx.audit(
+        &site.legal_entity,
+        &AuditEntry {
+            audit_id: ids.customer_audit,
+            subject_id: ids.customer.0,
+            action: "customer.created",
+            at: now,
+            actor: "idlink",
+            detail: detail.clone(),
+        },
+    )
+    .await?;
+    tx.emit(
+        &site.legal_entity,
+        &Event {
+            event_id: ids.customer_event,
+            aggregate_id: ids.customer.0,
+            event_type: "customer.created",
+            payload: detail,
+            occurred_at: now,
+        },
+    )
+    .await?;
+    Ok(Settled::Customer(SettledCustomer {
+        id: ids.customer,
+        number,
+        basis,
+    }))
+}
+
+async fn insert_link(
+    tx: Transaction,
+    recording: &Recording,
+    ids: &Ids,
+    customer: SettledCustomer,
+    now: OffsetDateTime,
+) -> Result<Run, StoreError> {
+    let site = &recording.site;
+    let row = LinkRow {
+        link_id: ids.link,
+        identity: &recording.identity,
+        customer: customer.id,
+        site: &site.name,
+        recorded_via: recording.via,
+        basis: customer.basis,
+        email: recording.address.email(),
+        rules: &site.rules,
+    };
+    if tx.insert_link(&site.legal_entity, &row, now).await? != ids.link {
+        tx.roll_back().await?;
+        return Ok(Run::Overtaken);
+    }
+    let detail = json!({
+        "customer_id": customer.id.0,
+        "customer_number": customer.number.as_str(),
+        "issuer": recording.identity.issuer.as_str(),
+        "subject": recording.identity.subject.as_text(),
+        "provider": recording.identity.provider.as_str(),
+        "basis": customer.basis.as_str(),
+        "site": site.name,
+    });
+    tx.audit(
+        &site.legal_entity,
+        &AuditEntry {
+            audit_id: ids.link_audit,
+            subject_id: ids.link.0,
+            action: "link.created",
+            at: now,
+            actor: "idlink",
+            detail: detail.clone(),
+        },
+    )
+    .await?;
+    tx.emit(
+        &site.legal_entity,
+        &Event {
+            event_id: ids.link_event,
+            aggregate_id: ids.link.0,
+            event_type: "link.created",
+            payload: detail,
+            occurred_at: now,
+        },
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(Run::Done(Outcome::Linked {
+        number: customer.number,
+        fresh: Fresh::New,
+    }))
+}
+
+async fn refuse(
+    tx: Transaction,
+    recording: &Recording,
+    ids: &Ids,
+    refusal: Refusal,
+    found: &[Customer],
+    now: OffsetDateTime,
+) -> Result<Run, StoreError> {
+    let decision = Decision::Refuse(refusal);
+    let attempt = attempt(recording, ids, now, &decision, found.len(), Said::Refuse);
+    let reference = tx.remember(&attempt.row()).await?;
+    tx.commit().await?;
+    Ok(Run::Done(refused(recording, refusal, reference)))
+}
+
+/// What the candidates are looked up by; `None` where nothing may match.
+fn lookup(recording: &Recording) -> Option<Lookup<'_>> {
+    let Address::Proven(email) = &recording.address else {
+        return None;
+    };
+    Some(Lookup {
+        legal_entity: &recording.site.legal_entity,
+        email,
+        customer_type: recording.site.rules.customer_type,
+        issuer: &recording.identity.issuer,
+        provider: &recording.identity.provider,
+    })
+}
+
+/// An attempt row together with the key that it borrows.
+struct Attempt<'a> {
+    key: [u8; 32],
+    recording: &'a Recording,
+    ids: &'a Ids,
+    at: OffsetDateTime,
+    decision: &'a Decision,
+    found: usize,
+    said: Said,
+}
+
+fn attempt<'a>(
+    recording: &'a Recording,
+    ids: &'a Ids,
+    at: OffsetDateTime,
+    decision: &'a Decision,
+    found: usize,
+    said: Said,
+) -> Attempt<'a> {
+    let identity = &recording.identity;
+    Attempt {
+        key: attempt_key(&[
+            recording.site.tenant.as_bytes(),
+            recording.via.as_bytes(),
+            recording.site.name.as_bytes(),
+            identity.issuer.as_str().as_bytes(),
+            identity.subject.as_text().as_bytes(),
+        ]),
+        recording,
+        ids,
+        at,
+        decision,
+        found,
+        said,
+    }
+}
+
+impl Attempt<'_> {
+    fn row(&self) -> AttemptRow<'_> {
+        AttemptRow {
+            attempt_id: self.ids.attempt,
+            key: &self.key,
+            site: &self.recording.site,
+            step: self.recording.via,
+            at: self.at,
+            provider: &self.recording.identity.provider,
+            identity: Some(&self.recording.identity),
+            address: &self.recording.address,
+            decided: Decided::Decided(self.decision),
+            found: self.found,
+            said: self.said,
+        }
+    }
+}
+
+fn linked(number: CustomerNumber, link: &StandingLink, ids: &Ids) -> Outcome {
+    Outcome::Linked {
+        number,
+        fresh: if link.link_id == ids.link {
+            Fresh::New
+        } else {
+            Fresh::Standing
+        },
+    }
+}
+
+fn refused(recording: &Recording, refusal: Refusal, reference: Reference) -> Outcome {
+    Outcome::Refused(word(recording, refusal, reference))
+}
+
+fn word(recording: &Recording, refusal: Refusal, reference: Reference) -> Refused {
+    Refused::at(
+        &recording.site,
+        refusal,
+        Stage::SignedIn,
+        &recording.ui_locales,
+        reference,
+    )
+}
+
+fn unavailable(recording: &Recording, ids: &Ids, reason: &str) -> Outcome {
+    let reference = Reference::of(ids.attempt);
+    tracing::warn!(site = recording.site.name, %reference, reason, "link not recorded");
+    Outcome::Unavailable(word(recording, Refusal::Unavailable, reference))
+}
+
+/// One line for each recording, by identifiers that are nobody's name.
+fn report(recording: &Recording, outcome: &Outcome) {
+    let (outcome, reference) = match outcome {
+        Outcome::Linked {
+            fresh: Fresh::New, ..
+        } => ("linked", None),
+        Outcome::Linked {
+            fresh: Fresh::Standing,
+            ..
+        } => ("standing", None),
+        Outcome::NotLinked => ("not linked", None),
+        Outcome::Refused(refused) => (refused.refusal.name(), Some(&refused.reference)),
+        Outcome::Unavailable(refused) => ("unavailable", Some(&refused.reference)),
+    };
+    metrics::counter!(
+        "idlink_links_total",
+        "site" => recording.site.name.clone(),
+        "via" => recording.via,
+        "outcome" => outcome
+    )
+    .increment(1);
+    tracing::info!(
+        site = recording.site.name,
+        via = recording.via,
+        provider = recording.identity.provider.as_str(),
+        outcome,
+        reference = reference.map(Reference::as_str),
+        "link decided"
+    );
+}

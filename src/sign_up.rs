@@ -1,0 +1,270 @@
+//! The use case "asked": candidates, decision, attempt, answer.
+//!
+//! Total: a person is waiting in front of a page, so there is always an
+//! answer. What an outage says to them is the site's rule.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+use time::OffsetDateTime;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::domain::answer::{Answer, Refusal, Refused};
+use crate::domain::identity::Provider;
+use crate::domain::matching::{Decision, decide};
+use crate::domain::reference::Reference;
+use crate::domain::site::{Mode, Outage, Site, Stage};
+use crate::domain::tenant::Tenant;
+use crate::domain::trust::Address;
+use crate::store::attempts::{AttemptRow, Decided, Said};
+use crate::store::customers::Lookup;
+use crate::store::features::Switch;
+use crate::store::{Store, StoreError, Tries};
+use crate::tracked::Tracked;
+
+/// At which point of a sign-up the question is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// An upstream provider has answered; the person has seen no form yet.
+    /// Only what is certain to be refused is refused here.
+    PostFederationSignup,
+    /// The form is complete; the identity will be created next.
+    PostAttributeCollection,
+}
+
+impl Step {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PostFederationSignup => "PostFederationSignup",
+            Self::PostAttributeCollection => "PostAttributeCollection",
+        }
+    }
+}
+
+/// A sign-up, as far as the platform has got with it.
+#[derive(Debug)]
+pub struct Question {
+    pub tenant: Arc<Tenant>,
+    pub site: Arc<Site>,
+    pub step: Step,
+    pub client_id: String,
+    pub provider: Provider,
+    /// The upstream account (issuer and its identifier there), if it was sent.
+    pub account: Option<(String, String)>,
+    pub address: Address,
+    pub ui_locales: String,
+}
+
+/// Answers sign-ups. Cheap to clone.
+#[derive(Clone)]
+pub struct SignUps {
+    store: Store,
+    tracked: Tracked,
+}
+
+impl SignUps {
+    pub fn new(store: Store, tracked: Tracked) -> Self {
+        Self { store, tracked }
+    }
+
+    /// Answers within `patience`. Changes no customer and no link.
+    pub async fn ask(&self, question: Question, patience: Duration) -> Answer {
+        if question.site.mode == Mode::Off {
+            return Answer::Continue(None);
+        }
+        let question = Arc::new(question);
+        let attempt_id = Uuid::new_v4();
+        let work = {
+            let (store, question) = (self.store.clone(), question.clone());
+            let until = Instant::now() + patience;
+            async move { ask_until(&store, &question, attempt_id, until).await }
+        };
+        match self.tracked.run(patience, work).await {
+            Some(Ok(answer)) => answer,
+            Some(Err(error)) => unavailable(&question, attempt_id, &error.to_string()),
+            None => unavailable(&question, attempt_id, "the answer came too late"),
+        }
+    }
+}
+
+async fn ask_until(
+    store: &Store,
+    question: &Question,
+    attempt_id: Uuid,
+    until: Instant,
+) -> Result<Answer, StoreError> {
+    let mut tries = Tries::until(until);
+    loop {
+        match ask_once(store, question, attempt_id, OffsetDateTime::now_utc()).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => tries.another(error).await?,
+        }
+    }
+}
+
+async fn ask_once(
+    store: &Store,
+    question: &Question,
+    attempt_id: Uuid,
+    now: OffsetDateTime,
+) -> Result<Answer, StoreError> {
+    let site = &question.site;
+    let lookup = match (question.step, &question.address) {
+        (Step::PostAttributeCollection, Address::Proven(email)) => Some(Lookup {
+            legal_entity: &site.legal_entity,
+            email,
+            customer_type: site.rules.customer_type,
+            issuer: &question.tenant.issuer,
+            provider: &question.provider,
+        }),
+        _ => None,
+    };
+    let (switch, found) = store.asked(lookup.as_ref()).await?;
+    if switch == Switch::Off {
+        return Ok(Answer::Continue(None));
+    }
+    let decision = match question.step {
+        Step::PostAttributeCollection => Some(decide(&question.address, &found, &site.rules)),
+        Step::PostFederationSignup => certain_refusal(question),
+    };
+    let refusal = match (site.mode, &decision) {
+        (Mode::Enforce, Some(Decision::Refuse(refusal))) => Some(*refusal),
+        _ => None,
+    };
+    let reference = store
+        .remember(&AttemptRow {
+            attempt_id,
+            key: &key(question, attempt_id),
+            site,
+            step: question.step.as_str(),
+            at: now,
+            provider: &question.provider,
+            identity: None,
+            address: &question.address,
+            decided: decision
+                .as_ref()
+                .map_or(Decided::NotDecided, Decided::Decided),
+            found: found.len(),
+            said: refusal.map_or(Said::Continue, |_| Said::Refuse),
+        })
+        .await?;
+    report(question, decision.as_ref(), found.len(), &reference);
+    Ok(answer(question, decision, refusal, reference))
+}
+
+/// What no form and no record can change any more: nobody we trust vouches
+/// for the address, and the site takes no unverified ones.
+fn certain_refusal(question: &Question) -> Option<Decision> {
+    if question.tenant.trust.covers(&question.provider) {
+        return None;
+    }
+    match decide(&question.address, &[], &question.site.rules) {
+        refused @ Decision::Refuse(_) => Some(refused),
+        Decision::Link(..) | Decision::Create(_) => None,
+    }
+}
+
+fn answer(
+    question: &Question,
+    decision: Option<Decision>,
+    refusal: Option<Refusal>,
+    reference: Reference,
+) -> Answer {
+    match (refusal, decision, question.site.mode) {
+        (Some(refusal), _, _) => refuse(question, refusal, reference),
+        (None, Some(Decision::Link(_, number)), Mode::Enforce) => Answer::Continue(Some(number)),
+        (None, _, _) => Answer::Continue(None),
+    }
+}
+
+fn refuse(question: &Question, refusal: Refusal, reference: Reference) -> Answer {
+    Answer::Refuse(Refused::at(
+        &question.site,
+        refusal,
+        Stage::SignUp,
+        &question.ui_locales,
+        reference,
+    ))
+}
+
+fn unavailable(question: &Question, attempt_id: Uuid, reason: &str) -> Answer {
+    let reference = Reference::of(attempt_id);
+    tracing::warn!(
+        site = question.site.name,
+        step = question.step.as_str(),
+        %reference,
+        reason,
+        "sign-up not decided"
+    );
+    metrics::counter!(
+        "idlink_decisions_total",
+        "step" => question.step.as_str(),
+        "site" => question.site.name.clone(),
+        "decision" => "unavailable"
+    )
+    .increment(1);
+    let enforces = question.site.mode == Mode::Enforce;
+    match question.site.outage {
+        Outage::Refuse if enforces => refuse(question, Refusal::Unavailable, reference),
+        Outage::Refuse | Outage::Continue => Answer::Continue(None),
+    }
+}
+
+/// One line for each decision, by the reference that the person was shown.
+fn report(question: &Question, decision: Option<&Decision>, found: usize, reference: &Reference) {
+    let decision = match decision {
+        None => "not decided",
+        Some(Decision::Link(..)) => "link",
+        Some(Decision::Create(_)) => "create",
+        Some(Decision::Refuse(refusal)) => refusal.name(),
+    };
+    metrics::counter!(
+        "idlink_decisions_total",
+        "step" => question.step.as_str(),
+        "site" => question.site.name.clone(),
+        "decision" => decision
+    )
+    .increment(1);
+    tracing::info!(
+        tenant = question.tenant.name,
+        site = question.site.name,
+        step = question.step.as_str(),
+        provider = question.provider.as_str(),
+        found,
+        decision,
+        %reference,
+        "sign-up decided"
+    );
+}
+
+/// What makes two questions the same one (contracts.md §7.3): step, client,
+/// and the upstream account or else the address. A question that names
+/// neither is like no other.
+fn key(question: &Question, attempt_id: Uuid) -> [u8; 32] {
+    let who: [&[u8]; 2] = match (&question.account, question.address.email()) {
+        (Some((issuer, account)), _) => [issuer.as_bytes(), account.as_bytes()],
+        (None, Some(email)) => [b"", email.canonical().as_bytes()],
+        (None, None) => [b"", attempt_id.as_bytes()],
+    };
+    attempt_key(&[
+        question.tenant.name.as_bytes(),
+        question.step.as_str().as_bytes(),
+        question.client_id.as_bytes(),
+        who[0],
+        who[1],
+    ])
+}
+
+/// A digest of parts that cannot be shifted into one another.
+pub(crate) fn attempt_key(parts: &[&[u8]]) -> [u8; 32] {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in parts {
+        context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        context.update(part);
+    }
+    let mut key = [0; 32];
+    key.copy_from_slice(context.finish().as_ref());
+    key
+}
