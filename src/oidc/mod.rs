@@ -31,10 +31,12 @@ use keys::{Asked, KeyCache};
 use token::{Expected, Unverified};
 
 /// For metadata and keys, which a person may be waiting for.
-const DOCUMENT_LIMIT: Duration = Duration::from_secs(5);
+const DOCUMENT_LIMIT: Duration = Duration::from_secs(4);
 
-/// For the code exchange, which cannot be repeated with the same code.
-const EXCHANGE_LIMIT: Duration = Duration::from_secs(10);
+/// For the code exchange, which cannot be repeated with the same code. With
+/// both documents before it and the recording after it, it must end before
+/// `tracked` gives its task up.
+const EXCHANGE_LIMIT: Duration = Duration::from_secs(7);
 
 const METADATA_FRESH: Duration = Duration::from_secs(60 * 60);
 
@@ -253,7 +255,7 @@ impl Provider {
                 }
                 return Ok(keys);
             }
-            let fetch = async || self.logged("keys", self.fetch_keys(policy).await);
+            let fetch = async || self.fetch_keys(policy).await;
             match cache.refresh(policy, &seen, fetch).await {
                 Asked::Newer => {}
                 Asked::Unchanged => return Err(TokenError::UnknownKey),
@@ -263,14 +265,15 @@ impl Provider {
     }
 
     async fn keep_keys_fresh(&self, policy: &str) {
-        let fetch = async || self.logged("keys", self.fetch_keys(policy).await);
+        let fetch = async || self.fetch_keys(policy).await;
         // A failure is logged, and the keys that are there serve on.
         let _ = self.remote.keys.keep_fresh(policy, fetch).await;
     }
 
     async fn fetch_keys(&self, policy: &str) -> Result<CoreJsonWebKeySet, ProviderError> {
         let metadata = self.metadata(policy).await?;
-        keys::read(&self.document(metadata.jwks_uri.clone(), "key set").await?)
+        let json = self.document(metadata.jwks_uri.clone(), "key set").await;
+        self.logged("keys", json.and_then(|json| keys::read(&json)))
     }
 
     fn slot(&self, policy: &str) -> Arc<MetadataSlot> {

@@ -4,4 +4,5 @@
 
 mod embedded;
 mod linking;
+mod oidc;
 mod support;

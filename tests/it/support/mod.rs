@@ -2,3 +2,4 @@
 
 pub(crate) mod business;
 pub(crate) mod postgres;
+pub(crate) mod tenant;
