@@ -1,13 +1,13 @@
-
-//! business already has.
-//! idlink links the identities people sign up with to customer accounts.
 //! idlink links the identities people sign up with to the customer accounts a
+//! business already has.
+
 pub mod body;
 pub mod config;
 pub mod connectors;
 pub mod domain;
 pub mod emulator;
 pub mod linking;
+pub mod oidc;
 pub mod sign_up;
 pub mod store;
 pub mod tracked;
