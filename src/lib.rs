@@ -2,6 +2,7 @@
 //! business already has.
 
 pub mod body;
+pub mod cli;
 pub mod config;
 pub mod connectors;
 pub mod domain;
@@ -9,5 +10,6 @@ pub mod emulator;
 pub mod linking;
 pub mod oidc;
 pub mod sign_up;
+pub mod staff;
 pub mod store;
 pub mod tracked;
