@@ -2,7 +2,10 @@
 //! business already has.
 
 pub mod body;
+pub mod config;
+pub mod connectors;
 pub mod domain;
+pub mod emulator;
 pub mod linking;
 pub mod oidc;
 pub mod sign_up;

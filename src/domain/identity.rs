@@ -59,9 +59,23 @@ impl Provider {
         Self(LOCAL.to_owned())
     }
 
-    /// A federated provider by the issuer name that the tenant gives it.
-    pub fn named(issuer: impl Into<String>) -> Self {
-        Self(issuer.into())
+    /// A provider as the settings and the store name it.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    /// The provider of a federated identity by its upstream issuer. None may
+    /// pass for `local` by being called so.
+    pub fn federated(issuer: &str) -> Self {
+        match issuer {
+            LOCAL => Self::unknown(),
+            issuer => Self(issuer.to_owned()),
+        }
+    }
+
+    /// A provider that no trust list can hold.
+    pub fn unknown() -> Self {
+        Self(String::new())
     }
 
     pub fn as_str(&self) -> &str {

@@ -18,7 +18,7 @@ impl Trust {
     }
 
     pub fn covers(&self, provider: &Provider) -> bool {
-        self.0.contains(provider)
+        *provider != Provider::unknown() && self.0.contains(provider)
     }
 }
 
@@ -71,14 +71,19 @@ mod tests {
 
     #[test]
     fn only_a_listed_provider_proves_an_address() {
-        let trust = Trust::new([Provider::local(), Provider::named("google.com")]);
+        let trust = Trust::new([
+            Provider::local(),
+            Provider::named("google.com"),
+            Provider::named(""),
+        ]);
         let cases = [
             (Provider::local(), Claimed::Plain, true),
             (Provider::named("google.com"), Claimed::Plain, true),
             (Provider::named("google.com"), Claimed::Disowned, false),
             (Provider::named("facebook.com"), Claimed::Plain, false),
             (Provider::named("GOOGLE.COM"), Claimed::Plain, false),
-            (Provider::named(""), Claimed::Plain, false),
+            (Provider::unknown(), Claimed::Plain, false),
+            (Provider::federated("local"), Claimed::Plain, false),
         ];
         for (provider, claimed, expected) in cases {
             let address = Address::weigh(Some("ada@example.org"), claimed, &provider, &trust);

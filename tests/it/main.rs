@@ -1,8 +1,15 @@
 //! Everything that needs a running PostgreSQL, a socket or a second process:
 //! one binary, one module for each part of `src`.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot set up must fail"
+)]
 
+mod config;
 mod embedded;
+mod emulator;
 mod linking;
 mod oidc;
 mod support;
+mod user_flow;

@@ -2,4 +2,5 @@
 
 pub(crate) mod business;
 pub(crate) mod postgres;
+pub(crate) mod service;
 pub(crate) mod tenant;

@@ -44,6 +44,10 @@ impl Database {
     pub(crate) fn config(&self) -> Config {
         self.server.config(&self.name)
     }
+
+    pub(crate) fn server(&self) -> &'static Embedded {
+        self.server
+    }
 }
 
 impl Drop for Database {

@@ -1,0 +1,13 @@
+# Each of these does all the set-up it needs.
+.PHONY: demo test
+
+# A debug build is there in a third of the time of a release build, and the
+# demo has one user. More for the demo itself: make demo ARGS="--data-dir …"
+demo:
+	@.ci/prepare demo
+	cargo run --locked -- demo $(ARGS)
+
+# Node.js and Python of the clients come first on the PATH.
+test:
+	@.ci/prepare test
+	PATH="$(CURDIR)/tests/clients/.venv/bin:$$PATH" cargo test --locked

@@ -1,0 +1,248 @@
+//! `[tenants.…]`: who calls us, whom they are trusted for, how they prove it.
+
+use secrecy::SecretString;
+use time::OffsetDateTime;
+
+use crate::domain::identity::{Issuer, LOCAL, Provider};
+use crate::domain::tenant::{ClaimNames, MissingIdentities, Tenant};
+use crate::domain::trust::Trust;
+
+use super::address;
+use super::problem::Placed;
+use super::reader::{PASSWORD, Section};
+
+/// A tenant as the settings describe it: what the rules know of it, and what
+/// only the edges do.
+#[derive(Clone, Debug)]
+pub(super) struct TenantSettings {
+    pub(super) tenant: Tenant,
+    pub(super) provider: ProviderSettings,
+    /// Never empty: a tenant that anybody may speak for is a mistake.
+    pub(super) credentials: Vec<BasicCredential>,
+}
+
+/// Where a tenant is asked for its metadata, keys and tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderSettings {
+    /// `{policy}` stands for the policy.
+    pub metadata_url: String,
+    /// The policy that serves where none is named: the tenant's first.
+    pub default_policy: String,
+    /// The hosts (`host` or `host:port`) that the metadata may send us to,
+    /// beside its own and those of the issuers.
+    pub allowed_hosts: Vec<String>,
+}
+
+/// What a tenant's API connector shows. Several are valid at once, so that
+/// they can be exchanged without a gap.
+#[derive(Clone, Debug)]
+pub struct BasicCredential {
+    pub username: String,
+    pub password: SecretString,
+    pub not_after: Option<OffsetDateTime>,
+}
+
+/// A credential and the entry it was written in.
+pub(super) type PlacedCredential = Placed<BasicCredential>;
+
+/// What could be read of a tenant; `None` where a problem was reported.
+pub(super) struct Read {
+    pub(super) name: String,
+    pub(super) issuers: Vec<Placed<String>>,
+    pub(super) policies: Vec<String>,
+    pub(super) credentials: Vec<PlacedCredential>,
+    pub(super) settings: Option<TenantSettings>,
+}
+
+pub(super) fn read_all(root: &Section<'_>) -> Vec<Read> {
+    root.entries("tenants")
+        .into_iter()
+        .map(|(name, section)| read(name, &section))
+        .collect()
+}
+
+fn read(name: String, section: &Section<'_>) -> Read {
+    check_name(&name, section);
+    let issuer = section.required_parsed("issuer", address::issuer);
+    let aliases = section.each("issuer_aliases", address::issuer);
+    let metadata_url = section.required_parsed("metadata_url", address::metadata_url);
+    let allowed_hosts = section.each("allowed_hosts", address::host_name);
+    let policies = policies(section);
+    let trust = trusted_providers(section);
+    let missing_identities = section.choice(
+        "missing_identities",
+        &[
+            (LOCAL, MissingIdentities::Local),
+            ("unverified", MissingIdentities::Unverified),
+        ],
+    );
+    let claims = claims(section);
+    let credentials = credentials(section);
+    let issuers: Vec<_> = issuer.iter().chain(&aliases).cloned().collect();
+    let settings = issuer
+        .zip(metadata_url)
+        .map(|(issuer, metadata_url)| TenantSettings {
+            provider: ProviderSettings {
+                metadata_url: metadata_url.value,
+                default_policy: policies.first().cloned().unwrap_or_default(),
+                allowed_hosts: allowed_hosts.into_iter().map(|host| host.value).collect(),
+            },
+            tenant: Tenant {
+                name: name.clone(),
+                issuer: Issuer::new(issuer.value),
+                issuer_aliases: aliases.into_iter().map(|alias| alias.value).collect(),
+                policies: policies.clone(),
+                trust,
+                missing_identities: missing_identities
+                    .map_or(MissingIdentities::Local, |found| found.value),
+                claims,
+            },
+            credentials: credentials
+                .iter()
+                .map(|found| found.value.clone())
+                .collect(),
+        });
+    Read {
+        name,
+        issuers,
+        policies,
+        credentials,
+        settings,
+    }
+}
+
+/// Names of tenants and sites stand in paths, and in variables with `_` for
+/// the hyphen.
+pub(super) fn check_name(name: &str, section: &Section<'_>) {
+    let fits = (1..=64).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    if !fits {
+        section.problem("a name is one to 64 lower-case letters, digits and hyphens");
+    }
+}
+
+fn policies(section: &Section<'_>) -> Vec<String> {
+    let policies = section.each("policies", |text| {
+        let fits = text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+        if fits {
+            Ok(text.to_owned())
+        } else {
+            Err("must be the name of a user flow, such as B2C_1_signupsignin".to_owned())
+        }
+    });
+    section.each_once(&policies, str::eq_ignore_ascii_case);
+    if section.list("policies").is_none_or(|list| list.is_empty()) && section.is_given() {
+        section.problem(
+            "`policies` must list the user flows whose tokens are accepted: B2C's issuer is the \
+             same for all of them",
+        );
+    }
+    policies.into_iter().map(|policy| policy.value).collect()
+}
+
+fn trusted_providers(section: &Section<'_>) -> Trust {
+    let providers = section.each("trusted_providers", |text| {
+        if text == "mail" || (text != LOCAL && text.eq_ignore_ascii_case(LOCAL)) {
+            return Err(format!(
+                "people with a password of the tenant are `{LOCAL}`"
+            ));
+        }
+        if text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '*') {
+            return Err("must be one provider by its exact name, such as google.com".to_owned());
+        }
+        Ok(text.to_owned())
+    });
+    section.each_once(&providers, str::eq_ignore_ascii_case);
+    Trust::new(
+        providers
+            .into_iter()
+            .map(|provider| Provider::named(provider.value)),
+    )
+}
+
+fn claims(section: &Section<'_>) -> ClaimNames {
+    let app_id = section.parsed("extensions_app_id", app_id);
+    let customer_id = section.parsed("customer_id_attribute", attribute);
+    let customer_link = section.parsed("customer_link_attribute", attribute);
+    let customer_id = customer_id.map_or_else(|| "CustomerId".to_owned(), |found| found.value);
+    if let Some(link) = &customer_link
+        && link.value == customer_id
+    {
+        section.problem_at(
+            &link.place,
+            "must not be the attribute that takes the customer number",
+        );
+    }
+    ClaimNames::new(
+        app_id.as_ref().map(|found| found.value.as_str()),
+        &customer_id,
+        customer_link.as_ref().map(|found| found.value.as_str()),
+    )
+}
+
+/// The client id of the tenant's b2c-extensions-app, as the names of its
+/// attributes spell it.
+fn app_id(text: &str) -> Result<String, String> {
+    let bare = text.replace('-', "").to_ascii_lowercase();
+    if bare.len() == 32 && bare.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        Ok(bare)
+    } else {
+        Err(
+            "must be the application (client) id of b2c-extensions-app, 32 hexadecimal digits \
+             with or without hyphens"
+                .to_owned(),
+        )
+    }
+}
+
+fn attribute(text: &str) -> Result<String, String> {
+    if text.starts_with("extension_") {
+        return Err("must be the attribute's own name, without extension_…".to_owned());
+    }
+    let fits = text.len() <= 100
+        && text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("must be the name of a custom attribute: letters, digits, `_`".to_owned())
+    }
+}
+
+fn credentials(section: &Section<'_>) -> Vec<PlacedCredential> {
+    let entries = section.sections("credentials");
+    if entries.is_empty() && section.is_given() {
+        let key = &section.place.key;
+        section.problem(format!(
+            "has no credentials, so nobody could call for it: add [[{key}.credentials]] with \
+             `username` and `password`"
+        ));
+    }
+    entries.iter().filter_map(credential).collect()
+}
+
+fn credential(section: &Section<'_>) -> Option<PlacedCredential> {
+    let username = section.required_parsed("username", |text| {
+        if text.contains(|c: char| c == ':' || c.is_control()) {
+            Err("must hold no colon: HTTP Basic ends the name at the first".to_owned())
+        } else {
+            Ok(text.to_owned())
+        }
+    });
+    let password = section.required_secret(PASSWORD);
+    let not_after = section.moment("not_after");
+    Some(Placed {
+        value: BasicCredential {
+            username: username?.value,
+            password: password?.value,
+            not_after,
+        },
+        place: section.place.clone(),
+    })
+}
