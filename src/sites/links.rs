@@ -62,7 +62,10 @@ pub(super) async fn handle(
     let keys = sites.keys.get(&found.site.name).map(Vec::as_slice);
     let now = OffsetDateTime::now_utc();
     if !key::is_presented(&request, keys.unwrap_or_default(), now) {
-        tracing::warn!(site = found.site.name, "a caller of links was refused: wrong key");
+        tracing::warn!(
+            site = found.site.name,
+            "a caller of links was refused: wrong key"
+        );
         return problem::unknown_key();
     }
     match read(&request, &mut payload).await {

@@ -94,10 +94,7 @@ pub(super) fn invalid_client(shown: ShownIn) -> HttpResponse {
     );
     match shown {
         ShownIn::Header => answer(StatusCode::UNAUTHORIZED)
-            .insert_header((
-                WWW_AUTHENTICATE,
-                "Basic realm=\"token\", charset=\"UTF-8\"",
-            ))
+            .insert_header((WWW_AUTHENTICATE, "Basic realm=\"token\", charset=\"UTF-8\""))
             .json(body),
         ShownIn::Form => answer(StatusCode::BAD_REQUEST).json(body),
     }

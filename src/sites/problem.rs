@@ -2,9 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
-};
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde::{Serialize, Serializer};
 
 use super::oauth::{INVALID_ID_TOKEN, Label, TRY_AGAIN_AFTER};
@@ -67,7 +65,11 @@ impl Problem {
                 WWW_AUTHENTICATE,
                 "Bearer realm=\"links\"",
             ),
-            (StatusCode::SERVICE_UNAVAILABLE, RETRY_AFTER, TRY_AGAIN_AFTER),
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                RETRY_AFTER,
+                TRY_AGAIN_AFTER,
+            ),
             (StatusCode::METHOD_NOT_ALLOWED, ALLOW, "POST"),
         ];
         for (status, header, value) in belongs_to_it {
