@@ -10,6 +10,7 @@ pub mod emulator;
 pub mod linking;
 pub mod oidc;
 pub mod sign_up;
+pub mod sites;
 pub mod staff;
 pub mod store;
 pub mod tracked;
