@@ -8,4 +8,5 @@ pub mod domain;
 pub mod linking;
 pub mod sign_up;
 pub mod store;
+pub mod telemetry;
 pub mod tracked;
