@@ -28,7 +28,7 @@ use uuid::Uuid;
 
 mod binaries;
 
-pub use binaries::{Binaries, Sources};
+use binaries::{Binaries, Sources};
 
 /// The role that owns everything in an embedded server.
 const ROLE: &str = "idlink";
@@ -358,7 +358,8 @@ struct Home {
 
 impl Home {
     async fn open(asked: &Path) -> Result<Self> {
-        create_all(asked)?;
+        // A link of `relocate`'s may have outlived the folder it leads to.
+        create_all(&fs::read_link(asked).unwrap_or_else(|_| asked.to_path_buf()))?;
         let directory = canonical(asked)?;
         let user = User::for_server(&directory.join("data")).await?;
         let directory = match user.and_then(|user| Some((user, user.barrier(&directory)?))) {
@@ -480,9 +481,9 @@ impl Home {
 
     /// Takes away what a crash leaves behind, and says where the socket goes.
     ///
-    /// PostgreSQL copes with most of it alone, but not with the number of a
-    /// dead server that some other process bears by now: after a container
-    /// restarts, that is the rule.
+    /// PostgreSQL copes with most of it alone, but not with an empty pid file,
+    /// nor with the number of a dead server that some other process bears by
+    /// now: after a container restarts, that is the rule.
     fn clear_remains(&self) -> Result<PathBuf> {
         for entry in fs::read_dir(&self.directory).map_err(at(&self.directory))? {
             let entry = entry.map_err(at(&self.directory))?;
@@ -491,11 +492,9 @@ impl Home {
                 remove_all(&entry.path())?;
             }
         }
-        if let Some(postmaster) = self.postmaster()?
-            && !self.is_used_by(postmaster.pid)
-        {
-            let path = self.data().join("postmaster.pid");
-            fs::remove_file(&path).map_err(at(&path))?;
+        let server = self.postmaster()?.map(|postmaster| postmaster.pid);
+        if !server.is_some_and(|pid| self.is_used_by(pid)) {
+            remove_file(&self.data().join("postmaster.pid"))?;
         }
         let sockets = self.socket_directory();
         self.create_private(&sockets)?;
@@ -710,6 +709,13 @@ fn canonical(directory: &Path) -> Result<PathBuf> {
 fn remove_all(directory: &Path) -> Result<()> {
     match fs::remove_dir_all(directory) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(directory)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn remove_file(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(path)(error)),
         _ => Ok(()),
     }
 }

@@ -193,6 +193,28 @@ async fn a_stale_pid_file_with_the_number_of_a_living_process_does_not_prevent_a
 }
 
 #[tokio::test]
+async fn a_pid_file_that_a_crash_left_empty_does_not_prevent_a_start() {
+    let options = durable("empty");
+    let data = stopped(&options).await;
+    fs::write(data.join("postmaster.pid"), "").unwrap();
+    assert!(start(&options).await.owns_server());
+}
+
+/// Ctrl-C goes to every process of the terminal's foreground group.
+#[tokio::test]
+async fn ctrl_c_does_not_reach_the_server() {
+    let group = |pid: &str| -> u32 {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        // After the name in brackets: state, parent, group.
+        let (_, rest) = stat.rsplit_once(") ").unwrap();
+        rest.split(' ').nth(2).unwrap().parse().unwrap()
+    };
+    let server = start(&durable("group")).await;
+    let postmaster = server.postmaster_pid().to_string();
+    assert_ne!(group(&postmaster), group("self"));
+}
+
+#[tokio::test]
 async fn an_initdb_that_was_cut_off_does_not_prevent_a_start() {
     let options = durable("cut-off");
     let unfinished = options.data_dir.join("unfinished-1");
@@ -266,6 +288,11 @@ async fn a_folder_that_the_servers_user_cannot_reach_is_no_obstacle() {
     execute(&second, "SELECT FROM kept").await;
     assert_eq!(second.directory(), directory);
     second.stop().await.unwrap();
+
+    fs::remove_dir_all(&directory).unwrap();
+    let empty = start(&options).await;
+    assert_eq!(empty.directory(), directory);
+    empty.stop().await.unwrap();
     fs::remove_dir_all(directory).unwrap();
 }
 

@@ -8,6 +8,8 @@
 
 mod config;
 mod embedded;
+mod emulator;
 mod linking;
+mod oidc;
 mod support;
 mod user_flow;

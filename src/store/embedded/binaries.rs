@@ -14,16 +14,16 @@ use super::EmbeddedError;
 const PACKAGES: &str = "/usr/lib/postgresql";
 
 /// The places to look in, in the order in which they count.
-pub struct Sources {
+pub(super) struct Sources {
     /// `PG_BIN`: who sets it wants that one or an error.
-    pub named: Option<PathBuf>,
+    pub(super) named: Option<PathBuf>,
     /// A folder with `<major version>/bin` in it.
-    pub packages: PathBuf,
-    pub search_path: Option<OsString>,
+    pub(super) packages: PathBuf,
+    pub(super) search_path: Option<OsString>,
 }
 
 impl Sources {
-    pub fn of_this_machine() -> Self {
+    pub(super) fn of_this_machine() -> Self {
         Self {
             named: env::var_os("PG_BIN")
                 .filter(|value| !value.is_empty())
@@ -36,7 +36,7 @@ impl Sources {
     /// The programs to use for data of the major version `wanted`, or for new
     /// data. Existing data decides between several installed versions: after an
     /// upgrade of the machine the older one usually is still there.
-    pub fn find(&self, wanted: Option<u32>) -> Result<Binaries, EmbeddedError> {
+    pub(super) fn find(&self, wanted: Option<u32>) -> Result<Binaries, EmbeddedError> {
         if let Some(directory) = &self.named {
             return Binaries::at(directory)
                 .ok_or_else(|| EmbeddedError::WrongPgBin(directory.clone()));
@@ -70,7 +70,7 @@ impl Sources {
 
 /// A directory that holds both `initdb` and `postgres`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Binaries(PathBuf);
+pub(super) struct Binaries(PathBuf);
 
 impl Binaries {
     fn at(directory: &Path) -> Option<Self> {

@@ -3,3 +3,4 @@
 pub(crate) mod business;
 pub(crate) mod postgres;
 pub(crate) mod service;
+pub(crate) mod tenant;

@@ -1,0 +1,453 @@
+//! Whether a connector's reply is what the platform accepts, and what it
+//! means. Pure: the reply in, a judgement out.
+//!
+//! Sources: Microsoft's "Add API connectors to sign-up user flows" and "Enrich
+//! tokens with claims from external sources using API connectors"; the wording
+//! of the failures is that of published reports. What no document tells is
+//! listed as inferred in README.md beside this file.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::{Map, Value};
+
+use super::settings::{Attribute, AttributeKind, UserFlow};
+
+/// A point of the journey at which the flow may call out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    PostFederationSignup,
+    PostAttributeCollection,
+    PreTokenIssuance,
+}
+
+impl Step {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::PostFederationSignup => "PostFederationSignup",
+            Self::PostAttributeCollection => "PostAttributeCollection",
+            Self::PreTokenIssuance => "PreTokenIssuance",
+        }
+    }
+
+    /// The claims exchange that error texts name. Only the second has been
+    /// seen; the others follow its pattern.
+    fn exchange(self) -> &'static str {
+        match self {
+            Self::PostFederationSignup => "PostFederationSignupRestful",
+            Self::PostAttributeCollection => "PreUserWriteRestful",
+            Self::PreTokenIssuance => "PreTokenIssuanceRestful",
+        }
+    }
+
+    fn allows(self, action: Action) -> bool {
+        match (self, action) {
+            (_, Action::Continue) | (Self::PostAttributeCollection, _) => true,
+            (Self::PostFederationSignup, Action::ShowBlockPage) => true,
+            (Self::PostFederationSignup, Action::ValidationError) => false,
+            (Self::PreTokenIssuance, Action::ShowBlockPage | Action::ValidationError) => false,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Action {
+    Continue,
+    ShowBlockPage,
+    ValidationError,
+}
+
+/// What came back from the last attempt.
+#[derive(Clone, Debug)]
+pub(super) enum Exchange {
+    Reply {
+        status: u16,
+        content_type: Option<String>,
+        body: Vec<u8>,
+    },
+    TimedOut {
+        limit_ms: u64,
+    },
+    NotConnected {
+        limit_ms: u64,
+    },
+    /// The connection broke, or the reply was no HTTP or too long.
+    Broken,
+}
+
+/// What the journey does next.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Verdict {
+    Continue(Map<String, Value>),
+    Block(String),
+    Invalid(String),
+    Failed(Failure),
+}
+
+impl Verdict {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Continue(_) => "Continue",
+            Self::Block(_) => "ShowBlockPage",
+            Self::Invalid(_) => "ValidationError",
+            Self::Failed(_) => "Failed",
+        }
+    }
+}
+
+/// What the technical page shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) code: &'static str,
+    pub(super) text: String,
+    /// For whoever reads the audit log: what was wrong with the reply.
+    pub(super) why: String,
+}
+
+#[derive(Debug)]
+pub(super) struct Judgement {
+    pub(super) verdict: Verdict,
+    pub(super) warnings: Vec<String>,
+}
+
+/// What the judge has to know of the tenant.
+pub(super) struct Bench<'a> {
+    pub(super) step: Step,
+    pub(super) flow: &'a UserFlow,
+    pub(super) extensions_app_id: &'a str,
+    /// Custom attributes that exist in the tenant, by short name.
+    pub(super) custom: &'a [Attribute],
+}
+
+impl Bench<'_> {
+    pub(super) fn judge(&self, exchange: &Exchange) -> Judgement {
+        let mut warnings = Vec::new();
+        let verdict = self
+            .verdict(exchange, &mut warnings)
+            .unwrap_or_else(Verdict::Failed);
+        Judgement { verdict, warnings }
+    }
+
+    fn verdict(&self, exchange: &Exchange, warnings: &mut Vec<String>) -> Result<Verdict, Failure> {
+        match exchange {
+            Exchange::TimedOut { limit_ms } | Exchange::NotConnected { limit_ms } => {
+                Err(self.unreachable(*limit_ms, exchange))
+            }
+            Exchange::Broken => Err(self.unparsable("the reply broke off or was no HTTP")),
+            Exchange::Reply {
+                status,
+                content_type,
+                body,
+            } => match *status {
+                200 => self.accepted(content_type.as_deref(), body, warnings),
+                400 => self.bad_request(content_type.as_deref(), body, warnings),
+                other => Err(self.http_error(other, "only 200 and 400 are answers")),
+            },
+        }
+    }
+
+    fn accepted(
+        &self,
+        content_type: Option<&str>,
+        body: &[u8],
+        warnings: &mut Vec<String>,
+    ) -> Result<Verdict, Failure> {
+        let members = self.members(content_type, body, warnings)?;
+        let action = self.action(&members)?;
+        if action == Action::ValidationError {
+            return Err(self.unparsable("ValidationError came with HTTP 200, not 400"));
+        }
+        self.allowed(action)?;
+        match action {
+            Action::Continue => Ok(Verdict::Continue(self.claims(&members, warnings)?)),
+            _ => Ok(Verdict::Block(self.text(&members, "userMessage")?)),
+        }
+    }
+
+    /// A 400 that does not even claim to be a ValidationError is an HTTP
+    /// error; one that claims it and is incomplete cannot be parsed.
+    fn bad_request(
+        &self,
+        content_type: Option<&str>,
+        body: &[u8],
+        warnings: &mut Vec<String>,
+    ) -> Result<Verdict, Failure> {
+        let claimed = serde_json::from_slice::<Value>(body)
+            .is_ok_and(|body| body.get("action").is_some_and(|a| a == "ValidationError"));
+        if !claimed {
+            return Err(self.http_error(400, "HTTP 400 without a ValidationError body"));
+        }
+        let members = self.members(content_type, body, warnings)?;
+        self.allowed(self.action(&members)?)?;
+        match members.get("status") {
+            Some(Value::Number(status)) if status.as_u64() == Some(400) => {}
+            Some(Value::String(status)) if status == "400" => {}
+            Some(_) => return Err(self.unparsable("`status` is not 400")),
+            None => return Err(self.unparsable("`status` is missing")),
+        }
+        Ok(Verdict::Invalid(self.text(&members, "userMessage")?))
+    }
+
+    fn members(
+        &self,
+        content_type: Option<&str>,
+        body: &[u8],
+        warnings: &mut Vec<String>,
+    ) -> Result<Map<String, Value>, Failure> {
+        let essence = content_type
+            .and_then(|value| value.split(';').next())
+            .map(|value| value.trim().to_ascii_lowercase());
+        match essence.as_deref() {
+            Some("application/json") => {}
+            Some(other) => {
+                return Err(self.unparsable(&format!("the content type is `{other}`")));
+            }
+            None => return Err(self.unparsable("there is no content type")),
+        }
+        let Members { members, repeated } = serde_json::from_slice(body)
+            .map_err(|error| self.unparsable(&format!("the body is no JSON object: {error}")))?;
+        for name in repeated {
+            warnings.push(format!("`{name}` is there twice; the last one counted"));
+        }
+        if let Some((name, _)) = members.iter().find(|(_, value)| value.is_null()) {
+            return Err(self.unparsable(&format!("`{name}` is null")));
+        }
+        self.text(&members, "version")?;
+        Ok(members)
+    }
+
+    fn action(&self, members: &Map<String, Value>) -> Result<Action, Failure> {
+        match self.text(members, "action")?.as_str() {
+            "Continue" => Ok(Action::Continue),
+            "ShowBlockPage" => Ok(Action::ShowBlockPage),
+            "ValidationError" => Ok(Action::ValidationError),
+            other => Err(self.unparsable(&format!("there is no action `{other}`"))),
+        }
+    }
+
+    fn allowed(&self, action: Action) -> Result<(), Failure> {
+        if self.step.allows(action) {
+            return Ok(());
+        }
+        let why = format!("{action:?} is not allowed at {}", self.step.name());
+        Err(self.unparsable(&why))
+    }
+
+    fn text(&self, members: &Map<String, Value>, name: &str) -> Result<String, Failure> {
+        match members.get(name) {
+            Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),
+            Some(Value::String(_)) => Err(self.unparsable(&format!("`{name}` is empty"))),
+            Some(_) => Err(self.unparsable(&format!("`{name}` is not a string"))),
+            None => Err(self.unparsable(&format!("`{name}` is missing"))),
+        }
+    }
+
+    /// The claims that count at this step, by short name.
+    fn claims(
+        &self,
+        members: &Map<String, Value>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Map<String, Value>, Failure> {
+        let mut claims = Map::new();
+        for (name, value) in members {
+            if matches!(name.as_str(), "version" | "action" | "status" | "code") {
+                continue;
+            }
+            if !(value.is_string() || value.is_boolean() || value.is_i64()) {
+                let why = format!("`{name}` is neither string nor boolean nor integer");
+                return Err(self.unparsable(&why));
+            }
+            match self
+                .attribute(name)
+                .and_then(|attribute| self.counts(attribute))
+            {
+                Ok(attribute) => {
+                    let value = self.converted(&attribute, value)?;
+                    claims.insert(attribute.name, value);
+                }
+                Err(why) => warnings.push(format!("`{name}` was dropped: {why}")),
+            }
+        }
+        Ok(claims)
+    }
+
+    /// The attribute a returned name stands for, or why it stands for none.
+    fn attribute(&self, name: &str) -> Result<Attribute, String> {
+        if name == "email" || name == "emails" {
+            return Err("an e-mail address cannot be returned".to_owned());
+        }
+        if BUILT_IN.contains(&name) {
+            return Ok(Attribute::new(name));
+        }
+        let Some(rest) = name.strip_prefix("extension_") else {
+            return Err(format!(
+                "no such claim can be returned; a custom attribute is called `extension_{name}`"
+            ));
+        };
+        let short = match rest.split_once('_') {
+            Some((id, short)) if is_app_id(id) && id == self.extensions_app_id => short,
+            Some((id, _)) if is_app_id(id) => {
+                return Err("its application id is not the b2c-extensions-app's".to_owned());
+            }
+            _ => rest,
+        };
+        let full = format!("extension_{short}");
+        let known = self.custom.iter().find(|attribute| attribute.name == full);
+        known
+            .cloned()
+            .ok_or_else(|| "the tenant has no such custom attribute".to_owned())
+    }
+
+    /// Whether the flow uses the attribute at this step.
+    fn counts(&self, attribute: Attribute) -> Result<Attribute, String> {
+        let name = &attribute.name;
+        let (used, why) = match self.step {
+            Step::PostFederationSignup | Step::PostAttributeCollection => (
+                self.flow.attributes.iter().any(|a| a.name == *name),
+                "it is not ticked under User attributes",
+            ),
+            Step::PreTokenIssuance => (
+                self.flow.application_claims.contains(name),
+                "it is not ticked under Application claims",
+            ),
+        };
+        used.then_some(attribute).ok_or_else(|| why.to_owned())
+    }
+
+    fn converted(&self, attribute: &Attribute, value: &Value) -> Result<Value, Failure> {
+        let converted = match (attribute.kind, value) {
+            (AttributeKind::String, Value::String(_))
+            | (AttributeKind::Boolean, Value::Bool(_))
+            | (AttributeKind::Integer, Value::Number(_)) => Some(value.clone()),
+            (AttributeKind::String, other) => Some(other.to_string().into()),
+            (AttributeKind::Boolean, Value::String(text)) => {
+                text.to_lowercase().parse::<bool>().ok().map(Value::from)
+            }
+            (AttributeKind::Integer, Value::String(text)) => {
+                text.parse::<i64>().ok().map(Value::from)
+            }
+            _ => None,
+        };
+        let name = &attribute.name;
+        let converted = converted.ok_or_else(|| {
+            self.unparsable(&format!("`{name}` does not have its attribute's type"))
+        })?;
+        let too_long = self.step == Step::PostAttributeCollection
+            && converted
+                .as_str()
+                .is_some_and(|text| text.chars().count() > MAX_STORED);
+        if too_long {
+            let why =
+                format!("`{name}` is longer than the {MAX_STORED} characters of an attribute");
+            return Err(self.unparsable(&why));
+        }
+        Ok(converted)
+    }
+
+    fn unparsable(&self, why: &str) -> Failure {
+        Failure {
+            code: "AADB2C90261",
+            text: format!(
+                "The claims exchange '{}' specified in step '{}' returned HTTP error response \
+                 that could not be parsed.",
+                self.step.exchange(),
+                self.step.name()
+            ),
+            why: why.to_owned(),
+        }
+    }
+
+    fn http_error(&self, status: u16, why: &str) -> Failure {
+        let reason = StatusCode::from_u16(status)
+            .ok()
+            .and_then(|status| status.canonical_reason())
+            .unwrap_or("Unknown");
+        let code: String = reason.chars().filter(char::is_ascii_alphanumeric).collect();
+        self.exchange_error(&code, reason, why)
+    }
+
+    /// Reported with these words when a connection failed, too, and at once.
+    fn unreachable(&self, limit_ms: u64, exchange: &Exchange) -> Failure {
+        let reason = format!(
+            "Failed to establish connection to restful service end point within timeout limit \
+             {} seconds. Restful service URL: ******",
+            limit_ms.div_ceil(1000)
+        );
+        let why = match exchange {
+            Exchange::NotConnected { .. } => "no connection could be made",
+            _ => "there was no reply within the time limit",
+        };
+        self.exchange_error("Conflict", &reason, why)
+    }
+
+    fn exchange_error(&self, code: &str, reason: &str, why: &str) -> Failure {
+        Failure {
+            code: "AADB2C90075",
+            text: format!(
+                "The claims exchange '{}' specified in step '{}' returned HTTP error response \
+                 with Code '{code}' and Reason '{reason}'.",
+                self.step.exchange(),
+                self.step.name()
+            ),
+            why: why.to_owned(),
+        }
+    }
+}
+
+/// String attributes of the directory (service limits); token-only values may
+/// be longer.
+pub(super) const MAX_STORED: usize = 250;
+
+/// Built-in user attributes that travel to connectors and back.
+pub(super) const BUILT_IN: [&str; 9] = [
+    "city",
+    "country",
+    "displayName",
+    "givenName",
+    "jobTitle",
+    "postalCode",
+    "state",
+    "streetAddress",
+    "surname",
+];
+
+fn is_app_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// A JSON object that remembers which names it held twice.
+struct Members {
+    members: Map<String, Value>,
+    repeated: Vec<String>,
+}
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+        let mut members = Map::new();
+        let mut repeated = Vec::new();
+        while let Some((name, value)) = map.next_entry::<String, Value>()? {
+            if members.insert(name.clone(), value).is_some() {
+                repeated.push(name);
+            }
+        }
+        Ok(Members { members, repeated })
+    }
+}

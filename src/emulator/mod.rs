@@ -1,0 +1,279 @@
+//! A mock Entra B2C tenant for a desk: strict where the platform is strict,
+//! scriptable, on a free port. It names nothing else of this program, wire
+//! types included, so that a field misspelt there is not misspelt here too.
+//!
+//! README.md beside this file lists pages, form fields, the control interface
+//! and what was inferred where documents are silent.
+
+mod bounded;
+mod connector;
+mod control;
+mod directory;
+mod journey;
+mod judge;
+mod keys;
+mod oidc;
+mod pages;
+mod params;
+mod settings;
+mod state;
+mod text;
+mod token;
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    thread,
+};
+
+use actix_web::{
+    App, HttpServer,
+    dev::{Server, ServerHandle},
+    web,
+};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use directory::DirectoryError;
+pub use keys::KeyError;
+pub use settings::{
+    AccessTokenVariant, Application, Attribute, AttributeKind, Connector, Connectors,
+    FederatedIdentity, IssuerForm, LocalVariant, NumberVariant, PolicyClaim, PreTokenVariant,
+    Provider, RetryOn, SeedUser, SessionScope, Settings, UserFlow, Variants,
+};
+use state::{Parts, Saved, Tenant};
+
+/// Why a tenant could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the emulator could not listen on {0}")]
+    Listen(SocketAddr, #[source] io::Error),
+    #[error("the emulator's server could not be started")]
+    Server(#[source] io::Error),
+    #[error("the emulator's thread ended before its server was up")]
+    Thread,
+    #[error("the emulator's client for connectors could not be made: {0}")]
+    Client(String),
+    #[error("the emulator's state file could not be read or written")]
+    StateFile(#[source] io::Error),
+    #[error("the emulator's state file does not fit: {0}. Remove it to start afresh")]
+    StateContent(String),
+    #[error("a user the emulator should start with does not fit: {0}")]
+    Seed(String),
+    #[error("the emulator's settings do not fit: {0}")]
+    Settings(String),
+    #[error("the emulator's signing key could not be made")]
+    Key(#[from] KeyError),
+}
+
+/// The flow that was named is none of the tenant's.
+#[derive(Debug, thiserror::Error)]
+#[error("the mock tenant has no user flow `{0}`")]
+pub struct UnknownFlow(String);
+
+/// A running tenant. It ends when it is stopped or dropped.
+pub struct Emulator {
+    tenant: web::Data<Tenant>,
+    server: ServerHandle,
+}
+
+/// Starts a tenant on a thread and runtime of its own, so that it lives
+/// whatever runtime the caller has.
+pub async fn start(settings: Settings) -> Result<Emulator, StartError> {
+    let (told, up) = oneshot::channel();
+    thread::Builder::new()
+        .name("emulator".to_owned())
+        .spawn(move || {
+            actix_web::rt::System::new().block_on(async move {
+                match assemble(settings) {
+                    Ok((tenant, server)) => {
+                        let handle = server.handle();
+                        // Nobody waits any more when this fails: then nobody
+                        // holds the handle either, and the server may go.
+                        if told.send(Ok((tenant, handle))).is_ok()
+                            && let Err(error) = server.await
+                        {
+                            tracing::error!(%error, "emulator: the server failed");
+                        }
+                    }
+                    Err(error) => {
+                        if let Err(Err(error)) = told.send(Err(error)) {
+                            tracing::error!(%error, "emulator: not started");
+                        }
+                    }
+                }
+            });
+        })
+        .map_err(StartError::Server)?;
+    let (tenant, server) = up.await.map_err(|_| StartError::Thread)??;
+    Ok(Emulator { tenant, server })
+}
+
+fn assemble(settings: Settings) -> Result<(web::Data<Tenant>, Server), StartError> {
+    let settings = checked(settings)?;
+    let saved = match &settings.state_file {
+        Some(path) => Saved::read(path, settings.tenant_id)?,
+        None => None,
+    };
+    let listener = listen(settings.listen, saved.as_ref().map(|saved| saved.port))?;
+    let address = listener.local_addr().map_err(StartError::Server)?;
+    let base_url = settings
+        .public_url
+        .clone()
+        .unwrap_or_else(|| base_url(address));
+    let parts = Parts {
+        base_url: base_url.trim_end_matches('/').to_owned(),
+        port: address.port(),
+        saved,
+        http: client(&settings.connector_roots)?,
+    };
+    let tenant = web::Data::new(Tenant::new(settings, parts)?);
+    let data = tenant.clone();
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(data.clone())
+            .app_data(web::PayloadConfig::new(MAX_BODY))
+            .configure(control::configure)
+            .configure(journey::configure)
+            .configure(oidc::configure)
+    })
+    .workers(WORKERS)
+    .disable_signals()
+    .shutdown_timeout(1)
+    .listen(listener)
+    .map_err(StartError::Server)?
+    .run();
+    Ok((tenant, server))
+}
+
+const WORKERS: usize = 2;
+const MAX_BODY: usize = 256 * 1024;
+
+fn checked(mut settings: Settings) -> Result<Settings, StartError> {
+    let id = settings.extensions_app_id.replace('-', "").to_lowercase();
+    if id.len() != 32 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let text = "`extensions_app_id` is an application id: 32 hexadecimal digits";
+        return Err(StartError::Settings(text.to_owned()));
+    }
+    settings.extensions_app_id = id;
+    let name = &settings.tenant_name;
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        let text = "`tenant_name` is letters and digits, as `contoso`";
+        return Err(StartError::Settings(text.to_owned()));
+    }
+    for flow in &settings.user_flows {
+        if !flow.name.to_lowercase().starts_with("b2c_1_") {
+            let text = format!("the user flow `{}` is not called `B2C_1_...`", flow.name);
+            return Err(StartError::Settings(text));
+        }
+    }
+    Ok(settings)
+}
+
+/// The port of the run before, if nobody else has it now: issuers contain it.
+fn listen(address: SocketAddr, before: Option<u16>) -> Result<TcpListener, StartError> {
+    let again = before
+        .filter(|_| address.port() == 0)
+        .and_then(|port| TcpListener::bind(SocketAddr::new(address.ip(), port)).ok());
+    match again {
+        Some(listener) => Ok(listener),
+        None => TcpListener::bind(address).map_err(|error| StartError::Listen(address, error)),
+    }
+}
+
+fn base_url(address: SocketAddr) -> String {
+    match address.ip().is_loopback() || address.ip().is_unspecified() {
+        true => format!("http://localhost:{}", address.port()),
+        false => format!("http://{address}"),
+    }
+}
+
+/// One connection a call, so that "connect" and "timeout" mean the same each
+/// time; no redirects, no proxy, no retry but our own.
+fn client(roots: &[String]) -> Result<reqwest::Client, StartError> {
+    let mut certificates = Vec::new();
+    for pem in roots {
+        let certificate = reqwest::Certificate::from_pem(pem.as_bytes())
+            .map_err(|error| StartError::Client(error.to_string()))?;
+        certificates.push(certificate);
+    }
+    let mut builder = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .pool_max_idle_per_host(0)
+        .http1_only();
+    if !certificates.is_empty() {
+        builder = builder.tls_certs_merge(certificates);
+    }
+    builder
+        .build()
+        .map_err(|error| StartError::Client(error.to_string()))
+}
+
+fn metadata_url(tenant: &Tenant, flow: &str) -> String {
+    let (base, domain) = (&tenant.base_url, &tenant.domain);
+    format!("{base}/{domain}/{flow}/v2.0/.well-known/openid-configuration")
+}
+
+impl Tenant {
+    /// False when there is no such flow.
+    fn set_connectors(&self, flow: &str, connectors: Connectors) -> bool {
+        match self.state().connectors.get_mut(&flow.to_lowercase()) {
+            Some(known) => {
+                *known = connectors;
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn add_user(&self, seed: SeedUser) -> Result<Uuid, DirectoryError> {
+        let now = self.now();
+        let object_id = self.state().directory.add_seed(seed, now)?;
+        self.save_or_log();
+        Ok(object_id)
+    }
+}
+
+impl Emulator {
+    /// As `http://localhost:49152`.
+    pub fn base_url(&self) -> String {
+        self.tenant.base_url.clone()
+    }
+
+    /// As `http://localhost:49152/7c1e0d52-3b8a-4f7e-9a61-2f0c5d8e4b10/v2.0/`,
+    /// the default form; a flow may be set to the other one.
+    pub fn issuer(&self) -> String {
+        format!("{}/{}/v2.0/", self.tenant.base_url, self.tenant.id)
+    }
+
+    /// As `http://localhost:49152/contoso.onmicrosoft.com/B2C_1_signupsignin/v2.0/.well-known/openid-configuration`.
+    pub fn metadata_url(&self, flow: &str) -> String {
+        metadata_url(&self.tenant, flow)
+    }
+
+    /// Chooses the connectors of a flow: a service that starts after its
+    /// tenant knows its address only then.
+    pub fn set_connectors(&self, flow: &str, connectors: Connectors) -> Result<(), UnknownFlow> {
+        match self.tenant.set_connectors(flow, connectors) {
+            true => Ok(()),
+            false => Err(UnknownFlow(flow.to_owned())),
+        }
+    }
+
+    /// The newest verification code that was sent to an address.
+    pub fn newest_code(&self, address: &str) -> Option<String> {
+        self.tenant.newest_mail(address).map(|mail| mail.code)
+    }
+
+    pub async fn stop(self) {
+        self.server.stop(false).await;
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        // The order is given at once; only its completion would be awaited.
+        drop(self.server.stop(false));
+    }
+}

@@ -1,0 +1,314 @@
+//! The pages a person sees, filled from `pages/*.html`.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    cookie::{Cookie, SameSite},
+    http::{StatusCode, header},
+};
+use askama::Template;
+
+use super::{
+    settings::Provider,
+    state::{Mail, Tenant},
+    text::Texts,
+};
+
+/// What every page has.
+pub(super) struct Frame<'a> {
+    lang: &'static str,
+    pub(super) t: &'static Texts,
+    tenant: &'a str,
+}
+
+impl<'a> Frame<'a> {
+    pub(super) fn new(tenant: &'a Tenant, tag: &str) -> Self {
+        let (lang, t) = Texts::for_tag(tag);
+        Self {
+            lang,
+            t,
+            tenant: &tenant.domain,
+        }
+    }
+}
+
+/// What the journey's forms have in common.
+pub(super) struct Form<'a> {
+    /// Path of the journey.
+    pub(super) base: String,
+    pub(super) csrf: &'a str,
+    pub(super) error: Option<&'a str>,
+    pub(super) info: Option<&'a str>,
+    pub(super) email: Option<EmailControl<'a>>,
+    pub(super) fields: Vec<Field<'a>>,
+}
+
+pub(super) struct EmailControl<'a> {
+    pub(super) address: &'a str,
+    pub(super) asks_proof: bool,
+    pub(super) is_code_sent: bool,
+    pub(super) is_verified: bool,
+}
+
+pub(super) struct Field<'a> {
+    pub(super) name: &'a str,
+    pub(super) label: &'a str,
+    pub(super) value: &'a str,
+    pub(super) is_required: bool,
+    pub(super) is_checkbox: bool,
+    pub(super) is_number: bool,
+    pub(super) error: Option<&'a str>,
+}
+
+pub(super) struct ProviderButton<'a> {
+    issuer: &'a str,
+    name: &'a str,
+    slug: String,
+}
+
+impl<'a> From<&'a Provider> for ProviderButton<'a> {
+    fn from(provider: &'a Provider) -> Self {
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+        Self {
+            issuer: &provider.issuer,
+            name: &provider.name,
+            slug: provider.issuer.chars().map(plain).collect(),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "signin.html", config = "src/emulator/askama.toml")]
+pub(super) struct SignIn<'a> {
+    pub(super) frame: Frame<'a>,
+    pub(super) form: Form<'a>,
+    pub(super) has_local: bool,
+    pub(super) email: &'a str,
+    pub(super) providers: Vec<ProviderButton<'a>>,
+}
+
+#[derive(Template)]
+#[template(path = "signup.html", config = "src/emulator/askama.toml")]
+pub(super) struct SignUp<'a> {
+    pub(super) frame: Frame<'a>,
+    pub(super) form: Form<'a>,
+    pub(super) is_password_kept: bool,
+}
+
+#[derive(Template)]
+#[template(path = "attributes.html", config = "src/emulator/askama.toml")]
+pub(super) struct Attributes<'a> {
+    pub(super) frame: Frame<'a>,
+    pub(super) form: Form<'a>,
+}
+
+#[derive(Template)]
+#[template(path = "social.html", config = "src/emulator/askama.toml")]
+pub(super) struct Social<'a> {
+    pub(super) frame: Frame<'a>,
+    pub(super) form: Form<'a>,
+    pub(super) provider: &'a Provider,
+    pub(super) email: &'a str,
+    pub(super) names: Vec<Field<'a>>,
+}
+
+#[derive(Template)]
+#[template(path = "block.html", config = "src/emulator/askama.toml")]
+struct Block<'a> {
+    frame: Frame<'a>,
+    message: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "technical.html", config = "src/emulator/askama.toml")]
+struct Technical<'a> {
+    frame: Frame<'a>,
+    code: &'a str,
+    text: &'a str,
+    details: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "signed_out.html", config = "src/emulator/askama.toml")]
+struct SignedOut<'a> {
+    frame: Frame<'a>,
+}
+
+#[derive(Template)]
+#[template(path = "form_post.html", config = "src/emulator/askama.toml")]
+struct FormPost<'a> {
+    redirect_uri: &'a str,
+    parameters: &'a [(String, String)],
+}
+
+#[derive(Template)]
+#[template(path = "mailbox.html", config = "src/emulator/askama.toml")]
+struct Mailbox<'a> {
+    frame: Frame<'a>,
+    mails: &'a [Mail],
+}
+
+#[derive(Template)]
+#[template(path = "index.html", config = "src/emulator/askama.toml")]
+struct Index<'a> {
+    frame: Frame<'a>,
+    tenant_id: uuid::Uuid,
+    flows: Vec<FlowRow<'a>>,
+    applications: &'a [super::Application],
+}
+
+struct FlowRow<'a> {
+    name: &'a str,
+    metadata: String,
+}
+
+pub(super) const STYLE: &str = include_str!("pages/style.css");
+
+/// A page's text. Rendering writes to memory and cannot fail in practice.
+pub(super) fn render(page: &impl Template) -> String {
+    page.render()
+        .unwrap_or_else(|error| format!("The page could not be rendered: {error}"))
+}
+
+pub(super) fn html(status: StatusCode, page: String) -> HttpResponse {
+    HttpResponse::build(status)
+        .insert_header((
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; \
+             frame-ancestors 'none'",
+        ))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((header::REFERRER_POLICY, "no-referrer"))
+        .content_type("text/html; charset=utf-8")
+        .body(page)
+}
+
+pub(super) fn block(tenant: &Tenant, tag: &str, message: &str) -> String {
+    let frame = Frame::new(tenant, tag);
+    render(&Block { frame, message })
+}
+
+pub(super) fn technical(
+    status: StatusCode,
+    tenant: &Tenant,
+    tag: &str,
+    description: &str,
+) -> HttpResponse {
+    html(status, technical_page(tenant, tag, description))
+}
+
+/// `description` is "CODE: text", then lines of details.
+pub(super) fn technical_page(tenant: &Tenant, tag: &str, description: &str) -> String {
+    let (first, details) = description.split_once("\r\n").unwrap_or((description, ""));
+    let (code, text) = first.split_once(": ").unwrap_or(("", first));
+    render(&Technical {
+        frame: Frame::new(tenant, tag),
+        code,
+        text,
+        details,
+    })
+}
+
+pub(super) fn signed_out(tenant: &Tenant, tag: &str) -> HttpResponse {
+    let frame = Frame::new(tenant, tag);
+    html(StatusCode::OK, render(&SignedOut { frame }))
+}
+
+pub(super) fn mailbox(tenant: &Tenant, tag: &str, mails: &[Mail]) -> HttpResponse {
+    let frame = Frame::new(tenant, tag);
+    html(StatusCode::OK, render(&Mailbox { frame, mails }))
+}
+
+pub(super) fn index(tenant: &Tenant) -> HttpResponse {
+    let flows = tenant.flows.iter().map(|flow| FlowRow {
+        name: &flow.name,
+        metadata: super::metadata_url(tenant, &flow.name),
+    });
+    let page = Index {
+        frame: Frame::new(tenant, "en"),
+        tenant_id: tenant.id,
+        flows: flows.collect(),
+        applications: &tenant.applications,
+    };
+    html(StatusCode::OK, render(&page))
+}
+
+/// The one page with a script: it sends itself. Without scripts there is a
+/// button.
+pub(super) fn form_post(redirect_uri: &str, parameters: &[(String, String)]) -> HttpResponse {
+    let page = FormPost {
+        redirect_uri,
+        parameters,
+    };
+    HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .content_type("text/html; charset=utf-8")
+        .body(render(&page))
+}
+
+/// What a tenant whose journey broke sends in place of anything else, with
+/// HTTP 200.
+pub(super) fn broken_journey() -> String {
+    "<!DOCTYPE html><html lang=\"en\"><head><title>Error</title><script>var GLOBALEX = \
+     {\"Detail\":\"AADB2C: An exception has occurred. Correlation ID: \
+     00000000-0000-0000-0000-000000000000\"};</script></head><body>The page cannot be displayed \
+     because an internal server error has occurred.</body></html>"
+        .to_owned()
+}
+
+pub(super) fn see(location: &str) -> HttpResponse {
+    // A header cannot carry every character; those that it cannot are escaped.
+    let location: String = location
+        .chars()
+        .map(|c| match c {
+            c if c.is_ascii_graphic() => c.to_string(),
+            c => url::form_urlencoded::byte_serialize(c.to_string().as_bytes()).collect(),
+        })
+        .collect();
+    HttpResponse::Found()
+        .insert_header((header::LOCATION, location))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .finish()
+}
+
+/// Cookies of `localhost` are shared by all its ports, so that the tenant is
+/// part of their names.
+fn cookie_name(tenant: &Tenant, name: &str) -> String {
+    let id = tenant.id.simple().to_string();
+    format!("mock-b2c-{}-{name}", id.get(..8).unwrap_or_default())
+}
+
+pub(super) fn cookie(tenant: &Tenant, request: &HttpRequest, name: &str) -> Option<String> {
+    let cookie = request.cookie(&cookie_name(tenant, name))?;
+    let value = cookie.value();
+    let is_ours = value.len() == 43
+        && value
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    is_ours.then(|| value.to_owned())
+}
+
+pub(super) fn set_cookie(tenant: &Tenant, response: &mut HttpResponse, name: &str, value: &str) {
+    add_cookie(response, &baked(tenant, name, value));
+}
+
+pub(super) fn drop_cookie(tenant: &Tenant, response: &mut HttpResponse, name: &str) {
+    let mut cookie = baked(tenant, name, "");
+    cookie.make_removal();
+    add_cookie(response, &cookie);
+}
+
+fn baked(tenant: &Tenant, name: &str, value: &str) -> Cookie<'static> {
+    Cookie::build(cookie_name(tenant, name), value.to_owned())
+        .path("/")
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .secure(tenant.base_url.starts_with("https:"))
+        .finish()
+}
+
+/// Names and values are our own plain characters, so a header takes them.
+fn add_cookie(response: &mut HttpResponse, cookie: &Cookie<'_>) {
+    if let Err(error) = response.add_cookie(cookie) {
+        tracing::error!(%error, "emulator: a cookie could not be set");
+    }
+}

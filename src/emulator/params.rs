@@ -1,0 +1,67 @@
+//! Parameters of a query or a form, and the encoding of those we send.
+
+/// Name and value in the order they came.
+#[derive(Clone, Default)]
+pub(super) struct Params(Vec<(String, String)>);
+
+impl Params {
+    pub(super) fn parse(encoded: &[u8]) -> Self {
+        Self(
+            url::form_urlencoded::parse(encoded)
+                .map(|(name, value)| (name.into_owned(), value.into_owned()))
+                .collect(),
+        )
+    }
+
+    /// None when it is missing or empty.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(known, _)| known == name);
+        found
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// As [`Self::get`], without white space around it.
+    pub(super) fn trimmed(&self, name: &str) -> Option<&str> {
+        self.get(name)
+            .map(str::trim)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// The first name that comes twice (RFC 6749 3.1 forbids it).
+    pub(super) fn repeated(&self) -> Option<&str> {
+        let names = self.0.iter().enumerate();
+        names
+            .filter_map(|(at, (name, _))| {
+                let before = self.0.get(..at)?;
+                before
+                    .iter()
+                    .any(|(other, _)| other == name)
+                    .then_some(name.as_str())
+            })
+            .next()
+    }
+}
+
+/// Encodes as the platform does in redirects: blanks as `+`, escapes in lower
+/// case.
+pub(super) fn encode(value: &str) -> String {
+    let mut encoded = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        match byte {
+            b' ' => encoded.push('+'),
+            b'-' | b'_' | b'.' | b'!' | b'*' | b'(' | b')' => encoded.push(char::from(byte)),
+            byte if byte.is_ascii_alphanumeric() => encoded.push(char::from(byte)),
+            byte => encoded.push_str(&format!("%{byte:02x}")),
+        }
+    }
+    encoded
+}
+
+pub(super) fn encode_all(pairs: &[(String, String)]) -> String {
+    let pairs: Vec<String> = pairs
+        .iter()
+        .map(|(name, value)| format!("{name}={}", encode(value)))
+        .collect();
+    pairs.join("&")
+}

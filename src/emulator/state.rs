@@ -1,0 +1,613 @@
+//! Everything a running tenant remembers, all of it bounded, all of it in the
+//! instance.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    fs, io,
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
+use uuid::Uuid;
+
+use super::{
+    StartError,
+    bounded::{Bounded, push_bounded},
+    directory::{Directory, User},
+    journey::Journey,
+    keys::{KeyError, Signature, SigningKey},
+    settings::{Application, Attribute, Connectors, SeedUser, SessionScope, UserFlow, Variants},
+};
+
+const MAX_JOURNEYS: usize = 2_000;
+const MAX_SESSIONS: usize = 5_000;
+const MAX_GRANTS: usize = 5_000;
+const MAX_MAIL: usize = 1_000;
+const MAX_AUDIT: usize = 2_000;
+const MAX_SCRIPTS: usize = 64;
+const MAX_KEYS: usize = 4;
+
+/// A tenant: what was configured, and what has happened since.
+pub(super) struct Tenant {
+    pub(super) base_url: String,
+    pub(super) id: Uuid,
+    pub(super) domain: String,
+    pub(super) extensions_app_id: String,
+    pub(super) flows: Vec<UserFlow>,
+    pub(super) applications: Vec<Application>,
+    /// Every custom attribute any flow uses, by short name.
+    pub(super) custom: Vec<Attribute>,
+    pub(super) http: reqwest::Client,
+    seed: Vec<SeedUser>,
+    initial_variants: Variants,
+    store: Option<Store>,
+    state: Mutex<State>,
+}
+
+/// What changes while the tenant runs.
+pub(super) struct State {
+    pub(super) connectors: HashMap<String, Connectors>,
+    pub(super) directory: Directory,
+    pub(super) journeys: Bounded<Arc<tokio::sync::Mutex<Journey>>>,
+    pub(super) sessions: Bounded<Session>,
+    pub(super) codes: Bounded<Code>,
+    pub(super) refresh_tokens: Bounded<Grant>,
+    pub(super) mailbox: VecDeque<Mail>,
+    pub(super) audit: VecDeque<Audit>,
+    pub(super) scripts: VecDeque<TokenScript>,
+    pub(super) faults: Faults,
+    pub(super) variants: Variants,
+    /// The first one signs; all are published.
+    pub(super) keys: VecDeque<Arc<SigningKey>>,
+    pub(super) clock_offset: i64,
+    audit_number: u64,
+}
+
+/// A browser that need not sign in again.
+#[derive(Clone)]
+pub(super) struct Session {
+    pub(super) object_id: Uuid,
+    pub(super) auth_time: i64,
+    pub(super) client_id: String,
+    pub(super) flow: String,
+    /// What the connector said before the first token: it is not asked again.
+    pub(super) token_claims: Map<String, Value>,
+}
+
+/// What an application was given for a person.
+#[derive(Clone)]
+pub(super) struct Grant {
+    pub(super) object_id: Uuid,
+    pub(super) client_id: String,
+    pub(super) flow: String,
+    pub(super) scope: String,
+    pub(super) nonce: Option<String>,
+    pub(super) auth_time: i64,
+    pub(super) issued_at: i64,
+    pub(super) is_new: bool,
+    pub(super) token_claims: Map<String, Value>,
+}
+
+pub(super) struct Code {
+    pub(super) grant: Grant,
+    pub(super) redirect_uri: String,
+    pub(super) challenge: Option<Challenge>,
+    pub(super) is_redeemed: bool,
+}
+
+/// PKCE (RFC 7636).
+#[derive(Clone, Debug)]
+pub(super) enum Challenge {
+    S256(String),
+    Plain(String),
+}
+
+#[derive(Clone, Serialize)]
+pub(super) struct Mail {
+    pub(super) address: String,
+    pub(super) code: String,
+    pub(super) sent_at: String,
+    pub(super) language: String,
+}
+
+/// One call of a connector, as an administrator would find it in the audit
+/// log, and more.
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Audit {
+    pub(super) number: u64,
+    pub(super) category: &'static str,
+    pub(super) activity: &'static str,
+    pub(super) time: String,
+    pub(super) flow: String,
+    pub(super) step: &'static str,
+    pub(super) url: String,
+    pub(super) number_of_attempts: u32,
+    pub(super) duration_ms: u64,
+    /// HTTP status of the last attempt, none when there was no reply.
+    pub(super) status: Option<u16>,
+    pub(super) judgement: &'static str,
+    pub(super) error_code: Option<&'static str>,
+    pub(super) detail: Option<String>,
+    pub(super) warnings: Vec<String>,
+    pub(super) claims: Map<String, Value>,
+    pub(super) request_body: String,
+    pub(super) reply_content_type: Option<String>,
+    pub(super) reply_body: Option<String>,
+}
+
+/// What the next ID tokens are to look like.
+#[derive(Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct TokenScript {
+    /// How many tokens it holds for.
+    pub(super) times: u32,
+    pub(super) claims: Map<String, Value>,
+    pub(super) remove: Vec<String>,
+    pub(super) header: Map<String, Value>,
+    pub(super) signature: Signature,
+    pub(super) kid: Option<String>,
+    pub(super) lifetime_seconds: Option<i64>,
+    /// Members of the token endpoint's response.
+    pub(super) response: Map<String, Value>,
+    pub(super) response_remove: Vec<String>,
+    #[serde(skip)]
+    pub(super) other_key: Option<Arc<SigningKey>>,
+}
+
+impl Default for TokenScript {
+    fn default() -> Self {
+        Self {
+            times: 1,
+            claims: Map::new(),
+            remove: Vec::new(),
+            header: Map::new(),
+            signature: Signature::default(),
+            kid: None,
+            lifetime_seconds: None,
+            response: Map::new(),
+            response_remove: Vec::new(),
+            other_key: None,
+        }
+    }
+}
+
+/// Endpoints that misbehave.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Faults {
+    pub(super) metadata: Fault,
+    pub(super) jwks: Fault,
+    pub(super) authorize: Fault,
+    pub(super) token: Fault,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Fault {
+    pub(super) mode: FaultMode,
+    pub(super) latency_ms: u64,
+    /// Ends by itself after so many requests.
+    pub(super) times: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum FaultMode {
+    #[default]
+    Ok,
+    /// HTTP 503.
+    Down,
+    /// HTTP 200 with a page, as a broken journey answers.
+    Html,
+    /// HTTP 200 with JSON that breaks off.
+    Truncated,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Endpoint {
+    Metadata,
+    Jwks,
+    Authorize,
+    Token,
+}
+
+impl Faults {
+    /// What happens to this request; counts it.
+    pub(super) fn take(&mut self, endpoint: Endpoint) -> Fault {
+        let fault = match endpoint {
+            Endpoint::Metadata => &mut self.metadata,
+            Endpoint::Jwks => &mut self.jwks,
+            Endpoint::Authorize => &mut self.authorize,
+            Endpoint::Token => &mut self.token,
+        };
+        match fault.times {
+            None => fault.clone(),
+            Some(0) => {
+                *fault = Fault::default();
+                Fault::default()
+            }
+            Some(left) => {
+                fault.times = Some(left - 1);
+                fault.clone()
+            }
+        }
+    }
+}
+
+/// What the tenant is started from.
+pub(super) struct Parts {
+    pub(super) base_url: String,
+    pub(super) port: u16,
+    pub(super) saved: Option<Saved>,
+    pub(super) http: reqwest::Client,
+}
+
+impl Tenant {
+    pub(super) fn new(settings: super::Settings, parts: Parts) -> Result<Self, StartError> {
+        let custom = custom_attributes(&settings.user_flows);
+        let connectors = settings
+            .user_flows
+            .iter()
+            .map(|flow| (flow.name.to_lowercase(), flow.connectors.clone()))
+            .collect();
+        let (keys, directory) = match parts.saved {
+            Some(saved) => (saved.signing_keys()?, saved.directory()?),
+            None => (
+                VecDeque::from([Arc::new(SigningKey::generate(system_now())?)]),
+                seeded(&settings.seed, system_now())?,
+            ),
+        };
+        let tenant = Self {
+            base_url: parts.base_url,
+            id: settings.tenant_id,
+            domain: format!("{}.onmicrosoft.com", settings.tenant_name.to_lowercase()),
+            extensions_app_id: settings.extensions_app_id,
+            flows: settings.user_flows,
+            applications: settings.applications,
+            custom,
+            http: parts.http,
+            seed: settings.seed,
+            initial_variants: settings.variants.clone(),
+            store: settings.state_file.map(|path| Store {
+                path,
+                port: parts.port,
+                written: Mutex::new(()),
+            }),
+            state: Mutex::new(State::new(connectors, directory, settings.variants, keys)),
+        };
+        tenant.save().map_err(StartError::StateFile)?;
+        Ok(tenant)
+    }
+
+    /// A lock that is never held while waiting for anything.
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn now(&self) -> i64 {
+        system_now().saturating_add(self.state().clock_offset)
+    }
+
+    pub(super) fn timestamp(&self) -> String {
+        rfc3339(self.now())
+    }
+
+    pub(super) fn flow(&self, name: &str) -> Option<&UserFlow> {
+        self.flows
+            .iter()
+            .find(|flow| flow.name.eq_ignore_ascii_case(name))
+    }
+
+    pub(super) fn application(&self, client_id: &str) -> Option<&Application> {
+        self.applications
+            .iter()
+            .find(|application| application.client_id == client_id)
+    }
+
+    /// The tenant part of a path: its name or its id.
+    pub(super) fn is_called(&self, segment: &str) -> bool {
+        segment.eq_ignore_ascii_case(&self.domain)
+            || segment.eq_ignore_ascii_case(&self.id.to_string())
+    }
+
+    pub(super) fn audit(&self, entry: Audit) {
+        let mut state = self.state();
+        state.audit_number += 1;
+        let number = state.audit_number;
+        push_bounded(&mut state.audit, MAX_AUDIT, Audit { number, ..entry });
+    }
+
+    pub(super) fn deliver(&self, mail: Mail) {
+        push_bounded(&mut self.state().mailbox, MAX_MAIL, mail);
+    }
+
+    pub(super) fn newest_mail(&self, address: &str) -> Option<Mail> {
+        let state = self.state();
+        let mut newest_first = state.mailbox.iter().rev();
+        newest_first
+            .find(|mail| mail.address.eq_ignore_ascii_case(address))
+            .cloned()
+    }
+
+    pub(super) fn add_script(&self, script: TokenScript) {
+        push_bounded(&mut self.state().scripts, MAX_SCRIPTS, script);
+    }
+
+    /// The session a browser may use for this application and flow.
+    pub(super) fn session(&self, id: &str, client_id: &str, flow: &UserFlow) -> Option<Session> {
+        let session = self.state().sessions.get(id).cloned()?;
+        let is_in_scope = match flow.session_scope {
+            SessionScope::Tenant => true,
+            SessionScope::Application => session.client_id == client_id,
+            SessionScope::Policy => session.flow == flow.name,
+            SessionScope::Disabled => false,
+        };
+        let is_alive = self.now() < session.auth_time + SESSION_SECONDS;
+        (is_in_scope && is_alive).then_some(session)
+    }
+
+    /// Makes a new signing key. Slow: generates an RSA key.
+    pub(super) fn rotate_keys(&self, old: OldKeys) -> Result<String, KeyError> {
+        let key = Arc::new(SigningKey::generate(self.now())?);
+        let kid = key.kid.clone();
+        let mut state = self.state();
+        if old == OldKeys::Withdraw {
+            state.keys.clear();
+        }
+        state.keys.push_front(key);
+        state.keys.truncate(MAX_KEYS);
+        drop(state);
+        self.save_or_log();
+        Ok(kid)
+    }
+
+    /// Forgets everything that happened; keys and connectors stay.
+    pub(super) fn reset(&self) -> Result<(), StartError> {
+        let directory = seeded(&self.seed, system_now())?;
+        let mut state = self.state();
+        let connectors = std::mem::take(&mut state.connectors);
+        let keys = std::mem::take(&mut state.keys);
+        *state = State::new(connectors, directory, self.initial_variants.clone(), keys);
+        drop(state);
+        self.save_or_log();
+        Ok(())
+    }
+
+    /// After a change of users or keys.
+    pub(super) fn save_or_log(&self) {
+        if let Err(error) = self.save() {
+            tracing::error!(%error, "emulator: the state file could not be written");
+        }
+    }
+
+    fn save(&self) -> io::Result<()> {
+        let Some(store) = &self.store else {
+            return Ok(());
+        };
+        let writing = store.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let saved = {
+            let state = self.state();
+            Saved {
+                version: 1,
+                tenant_id: self.id,
+                port: store.port,
+                keys: state
+                    .keys
+                    .iter()
+                    .filter_map(|key| SavedKey::of(key))
+                    .collect(),
+                users: state.directory.all().cloned().collect(),
+            }
+        };
+        let written = store.write(&saved);
+        drop(writing);
+        written
+    }
+}
+
+/// B2C's default session lifetime.
+pub(super) const SESSION_SECONDS: i64 = 24 * 60 * 60;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OldKeys {
+    Keep,
+    Withdraw,
+}
+
+impl State {
+    fn new(
+        connectors: HashMap<String, Connectors>,
+        directory: Directory,
+        variants: Variants,
+        keys: VecDeque<Arc<SigningKey>>,
+    ) -> Self {
+        Self {
+            connectors,
+            directory,
+            journeys: Bounded::new(MAX_JOURNEYS),
+            sessions: Bounded::new(MAX_SESSIONS),
+            codes: Bounded::new(MAX_GRANTS),
+            refresh_tokens: Bounded::new(MAX_GRANTS),
+            mailbox: VecDeque::new(),
+            audit: VecDeque::new(),
+            scripts: VecDeque::new(),
+            faults: Faults::default(),
+            variants,
+            keys,
+            clock_offset: 0,
+            audit_number: 0,
+        }
+    }
+
+    /// The script for the token that is about to be signed.
+    pub(super) fn next_script(&mut self) -> Option<TokenScript> {
+        let script = self.scripts.front_mut()?;
+        script.times = script.times.saturating_sub(1);
+        match script.times {
+            0 => self.scripts.pop_front(),
+            _ => Some(script.clone()),
+        }
+    }
+}
+
+fn seeded(seed: &[SeedUser], now: i64) -> Result<Directory, StartError> {
+    let mut directory = Directory::default();
+    for user in seed {
+        directory
+            .add_seed(user.clone(), now)
+            .map_err(|error| StartError::Seed(error.to_string()))?;
+    }
+    Ok(directory)
+}
+
+fn custom_attributes(flows: &[UserFlow]) -> Vec<Attribute> {
+    let mut custom: BTreeMap<String, Attribute> = BTreeMap::new();
+    for attribute in flows.iter().flat_map(|flow| &flow.attributes) {
+        custom.insert(attribute.name.clone(), attribute.clone());
+    }
+    for name in flows.iter().flat_map(|flow| &flow.application_claims) {
+        custom
+            .entry(name.clone())
+            .or_insert_with(|| Attribute::new(name));
+    }
+    custom.retain(|name, _| name.starts_with("extension_"));
+    custom.into_values().collect()
+}
+
+/// Where users and keys outlive the process.
+struct Store {
+    path: PathBuf,
+    port: u16,
+    /// Held while writing, so that an older picture never replaces a newer.
+    written: Mutex<()>,
+}
+
+impl Store {
+    /// All or nothing: a new file takes the old one's place.
+    fn write(&self, saved: &Saved) -> io::Result<()> {
+        let mut beside = self.path.clone().into_os_string();
+        beside.push(".new");
+        let beside = PathBuf::from(beside);
+        if let Some(folder) = self.path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&beside)?;
+        file.write_all(&serde_json::to_vec(saved)?)?;
+        file.sync_all()?;
+        fs::rename(&beside, &self.path)
+    }
+}
+
+/// The state file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Saved {
+    version: u32,
+    pub(super) tenant_id: Uuid,
+    pub(super) port: u16,
+    keys: Vec<SavedKey>,
+    users: Vec<User>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SavedKey {
+    kid: String,
+    not_before: i64,
+    pkcs8: String,
+}
+
+impl SavedKey {
+    fn of(key: &SigningKey) -> Option<Self> {
+        Some(Self {
+            kid: key.kid.clone(),
+            not_before: key.not_before,
+            pkcs8: STANDARD.encode(key.to_pkcs8().ok()?),
+        })
+    }
+}
+
+impl Saved {
+    /// What the run before left. None when there was no run before.
+    pub(super) fn read(path: &Path, tenant_id: Uuid) -> Result<Option<Self>, StartError> {
+        let text = match fs::read(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(StartError::StateFile(error)),
+        };
+        let saved: Self = serde_json::from_slice(&text)
+            .map_err(|error| StartError::StateContent(format!("{}: {error}", path.display())))?;
+        if saved.version != 1 || saved.tenant_id != tenant_id {
+            return Err(StartError::StateContent(format!(
+                "{}: it belongs to another version or to tenant {}",
+                path.display(),
+                saved.tenant_id
+            )));
+        }
+        Ok(Some(saved))
+    }
+
+    fn signing_keys(&self) -> Result<VecDeque<Arc<SigningKey>>, StartError> {
+        let mut keys = VecDeque::new();
+        for key in &self.keys {
+            let der = STANDARD
+                .decode(&key.pkcs8)
+                .map_err(|error| StartError::StateContent(format!("a signing key: {error}")))?;
+            let key = SigningKey::from_pkcs8(key.kid.clone(), key.not_before, &der)?;
+            keys.push_back(Arc::new(key));
+        }
+        if keys.is_empty() {
+            keys.push_back(Arc::new(SigningKey::generate(system_now())?));
+        }
+        Ok(keys)
+    }
+
+    fn directory(self) -> Result<Directory, StartError> {
+        let mut directory = Directory::default();
+        for user in self.users {
+            directory
+                .add(user)
+                .map_err(|error| StartError::StateContent(error.to_string()))?;
+        }
+        Ok(directory)
+    }
+}
+
+fn system_now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    })
+}
+
+fn date(seconds: i64) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+fn rfc3339(seconds: i64) -> String {
+    date(seconds).format(&Rfc3339).unwrap_or_default()
+}
+
+/// As error descriptions spell a time.
+pub(super) fn error_timestamp(seconds: i64) -> String {
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z");
+    date(seconds).format(format).unwrap_or_default()
+}
+
+/// An unguessable name for a code, a cookie or a journey.
+pub(super) fn random_id() -> String {
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
+}

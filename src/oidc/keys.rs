@@ -1,0 +1,245 @@
+//! A tenant's signing keys: kept while the tenant is away, fetched again when a
+//! token names one that is not there, and never more often than once a minute.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use openidconnect::core::CoreJsonWebKeySet;
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::Instant;
+
+use super::ProviderError;
+use super::token::Unverified;
+
+/// Tokens with invented key ids must not make us hammer the tenant.
+const COOL_DOWN: Duration = Duration::from_secs(60);
+
+/// While no key was ever loaded nothing works, so we look more often.
+const COOL_DOWN_BEFORE_FIRST: Duration = Duration::from_secs(5);
+
+/// B2C announces a key about a day before it signs with it.
+const FRESH: Duration = Duration::from_secs(60 * 60);
+
+/// The keys that were loaded last, by policy.
+///
+/// The document names keys for each policy. User flows share them all, custom
+/// policies may have their own, so a key is looked up in all sets before one is
+/// fetched again.
+#[derive(Clone, Default)]
+pub(super) struct Ring(BTreeMap<String, Loaded>);
+
+#[derive(Clone)]
+struct Loaded {
+    keys: Arc<CoreJsonWebKeySet>,
+    at: Instant,
+}
+
+impl Ring {
+    /// The set with the token's key: the policy's own, or else any.
+    pub(super) fn keys_for(
+        &self,
+        policy: &str,
+        token: &Unverified,
+    ) -> Option<Arc<CoreJsonWebKeySet>> {
+        let own = self.0.get(policy).into_iter();
+        let others = self.0.iter().filter(|(name, _)| *name != policy);
+        own.chain(others.map(|(_, loaded)| loaded))
+            .map(|loaded| &loaded.keys)
+            .find(|keys| token.has_key_in(keys))
+            .cloned()
+    }
+
+    fn is_stale(&self, policy: &str) -> bool {
+        self.0
+            .get(policy)
+            .is_none_or(|loaded| loaded.at.elapsed() >= FRESH)
+    }
+
+    fn oldest(&self) -> Option<Duration> {
+        self.0.values().map(|loaded| loaded.at.elapsed()).max()
+    }
+
+    fn with(&self, policy: &str, keys: CoreJsonWebKeySet) -> Self {
+        let mut sets = self.0.clone();
+        let loaded = Loaded {
+            keys: Arc::new(keys),
+            at: Instant::now(),
+        };
+        sets.insert(policy.to_owned(), loaded);
+        Self(sets)
+    }
+}
+
+/// When keys were asked for, under the lock that lets one task ask at a time.
+#[derive(Default)]
+struct Attempts {
+    last: Option<Instant>,
+    /// Whether the last attempt brought keys.
+    succeeded: bool,
+    /// The policies that were asked for at least once.
+    tried: BTreeSet<String>,
+}
+
+/// What asking for newer keys came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// There are other keys now than the caller has seen.
+    Newer,
+    /// The keys are what the tenant published at the last attempt.
+    Unchanged,
+    /// The last attempt failed, so nobody knows whether there are newer ones.
+    Unknown,
+}
+
+/// The keys of one tenant.
+#[derive(Default)]
+pub(super) struct KeyCache {
+    ring: ArcSwap<Ring>,
+    attempts: Mutex<Attempts>,
+}
+
+impl KeyCache {
+    pub(super) fn ring(&self) -> Arc<Ring> {
+        self.ring.load_full()
+    }
+
+    /// The age of the keys that were loaded longest ago.
+    pub(super) fn age(&self) -> Option<Duration> {
+        self.ring.load().oldest()
+    }
+
+    /// Fetches the keys of `policy` because `seen` has not the one wanted.
+    pub(super) async fn refresh<F>(&self, policy: &str, seen: &Arc<Ring>, fetch: F) -> Asked
+    where
+        F: AsyncFnOnce() -> Result<CoreJsonWebKeySet, ProviderError>,
+    {
+        let attempts = self.attempts.lock().await;
+        if !Arc::ptr_eq(seen, &self.ring.load()) {
+            // Somebody else fetched while we waited.
+            return Asked::Newer;
+        }
+        if !self.may_ask(&attempts, policy) {
+            return match attempts.succeeded {
+                true => Asked::Unchanged,
+                false => Asked::Unknown,
+            };
+        }
+        match self.fetch(attempts, policy, fetch).await {
+            Ok(()) => Asked::Newer,
+            Err(_) => Asked::Unknown,
+        }
+    }
+
+    /// Fetches the keys of `policy` when they are an hour old or were never
+    /// loaded, unless somebody is at it. Keys that are there serve meanwhile.
+    pub(super) async fn keep_fresh<F>(&self, policy: &str, fetch: F) -> Result<(), ProviderError>
+    where
+        F: AsyncFnOnce() -> Result<CoreJsonWebKeySet, ProviderError>,
+    {
+        match self.attempts.try_lock() {
+            Ok(attempts) if self.is_due(&attempts, policy) => {
+                self.fetch(attempts, policy, fetch).await
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Whether [`KeyCache::keep_fresh`] would fetch.
+    pub(super) fn wants_refresh(&self, policy: &str) -> bool {
+        self.ring.load().is_stale(policy)
+            && self
+                .attempts
+                .try_lock()
+                .is_ok_and(|attempts| self.is_due(&attempts, policy))
+    }
+
+    fn is_due(&self, attempts: &Attempts, policy: &str) -> bool {
+        self.ring.load().is_stale(policy) && self.may_ask(attempts, policy)
+    }
+
+    /// Once for each policy, and otherwise once in a while for all together.
+    fn may_ask(&self, attempts: &Attempts, policy: &str) -> bool {
+        let pause = match self.ring.load().0.is_empty() {
+            true => COOL_DOWN_BEFORE_FIRST,
+            false => COOL_DOWN,
+        };
+        !attempts.tried.contains(policy) || attempts.last.is_none_or(|last| last.elapsed() >= pause)
+    }
+
+    async fn fetch<F>(
+        &self,
+        mut attempts: MutexGuard<'_, Attempts>,
+        policy: &str,
+        fetch: F,
+    ) -> Result<(), ProviderError>
+    where
+        F: AsyncFnOnce() -> Result<CoreJsonWebKeySet, ProviderError>,
+    {
+        // Noted before the call: a caller who hangs up during it must not get
+        // around the limit.
+        attempts.last = Some(Instant::now());
+        attempts.succeeded = false;
+        attempts.tried.insert(policy.to_owned());
+        let keys = fetch().await?;
+        attempts.succeeded = true;
+        self.ring
+            .store(Arc::new(self.ring.load().with(policy, keys)));
+        Ok(())
+    }
+}
+
+/// Reads a key set. Keys of a kind that we do not know are left out; a set
+/// without any that can verify RS256 is an error, so that it never takes the
+/// place of one that works.
+pub(super) fn read(json: &[u8]) -> Result<CoreJsonWebKeySet, ProviderError> {
+    use openidconnect::JsonWebKey;
+    use openidconnect::core::CoreJsonWebKeyType;
+
+    let malformed = |why| ProviderError::Malformed {
+        what: "key set",
+        why,
+    };
+    let keys: CoreJsonWebKeySet =
+        serde_json::from_slice(json).map_err(|_| malformed("it is no set of keys"))?;
+    let usable = keys
+        .keys()
+        .iter()
+        .any(|key| *key.key_type() == CoreJsonWebKeyType::RSA);
+    if usable {
+        Ok(keys)
+    } else {
+        Err(malformed("it has no RSA key"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_set_of_b2c_is_read_and_unknown_kinds_are_left_out() {
+        let b2c = r#"{"keys":[
+            {"kid":"a","nbf":1767139200,"use":"sig","kty":"RSA","e":"AQAB","n":"s4W7"},
+            {"kid":"b","kty":"PQC-9000","x":{"nested":true}},
+            {"kty":"RSA","n":7},
+            "no key at all"]}"#;
+        let keys = read(b2c.as_bytes()).map(|keys| keys.keys().len());
+        assert!(matches!(keys, Ok(1 | 2)), "{keys:?}");
+    }
+
+    #[test]
+    fn a_set_without_a_usable_key_is_no_set() {
+        for json in [
+            "",
+            "{}",
+            r#"{"keys":[]}"#,
+            r#"{"keys":{}}"#,
+            r#"{"keys":[{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}]}"#,
+            "<html>",
+        ] {
+            assert!(read(json.as_bytes()).is_err(), "{json}");
+        }
+    }
+}
