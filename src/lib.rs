@@ -8,6 +8,7 @@ pub mod domain;
 pub mod emulator;
 pub mod linking;
 pub mod oidc;
+pub mod server;
 pub mod sign_up;
 pub mod store;
 pub mod telemetry;
