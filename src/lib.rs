@@ -2,6 +2,7 @@
 //! business already has.
 
 pub mod body;
+pub mod cli;
 pub mod config;
 pub mod connectors;
 pub mod domain;
@@ -10,6 +11,7 @@ pub mod linking;
 pub mod oidc;
 pub mod server;
 pub mod sign_up;
+pub mod staff;
 pub mod store;
 pub mod telemetry;
 pub mod tracked;

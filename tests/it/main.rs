@@ -11,5 +11,6 @@ mod embedded;
 mod emulator;
 mod linking;
 mod oidc;
+mod staff;
 mod support;
 mod user_flow;
