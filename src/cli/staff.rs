@@ -138,7 +138,10 @@ impl Opened {
     }
 
     /// Prints active links and returns how many there are.
-    pub(super) async fn print_links(&self, customer: Option<&CustomerNumber>) -> Result<usize, Failure> {
+    pub(super) async fn print_links(
+        &self,
+        customer: Option<&CustomerNumber>,
+    ) -> Result<usize, Failure> {
         let links = self.store.links(&self.legal_entity, customer).await?;
         for link in &links {
             println!(

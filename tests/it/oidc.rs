@@ -588,7 +588,7 @@ async fn a_new_key_is_found_when_a_token_names_it() {
     assert!(verify(&provider, &old).await.is_ok());
     later(61 * 60).await;
     assert!(verify(&provider, &new).await.is_ok());
-    eventually(async || verify(&provider, &old).await.is_err()).await;
+    assert!(eventually(async || verify(&provider, &old).await.is_err()).await);
 }
 
 async fn publish_anew(stub: &StubTenant, keys: &[&Key]) {
@@ -597,14 +597,14 @@ async fn publish_anew(stub: &StubTenant, keys: &[&Key]) {
     stub.publish_keys(keys).await;
 }
 
-async fn eventually(condition: impl AsyncFn() -> bool) {
+async fn eventually(condition: impl AsyncFn() -> bool) -> bool {
     for _ in 0..200 {
         if condition().await {
-            return;
+            return true;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    panic!("it did not come to pass");
+    false
 }
 
 #[tokio::test]
