@@ -235,10 +235,13 @@ struct Visit<'a> {
 }
 
 impl Visit<'_> {
-    fn show(&self, page: &str, query: &Params) -> Reply {
+    fn show(&mut self, page: &str, query: &Params) -> Reply {
         match page {
             "signin" => self.sign_in_page(None),
-            "signup" if self.flow.local_accounts => self.sign_up_page(&Notes::default()),
+            "signup" if self.flow.local_accounts => {
+                self.leave_provider();
+                self.sign_up_page(&Notes::default())
+            }
             "social" => match self.provider(query) {
                 Some(provider) => self.social_page(provider, None),
                 None => Reply::NotFound,
@@ -335,8 +338,7 @@ impl Visit<'_> {
     // Signing up with an address and a password.
 
     async fn sign_up(&mut self, form: &Params, action: &str) -> Reply {
-        // Back from a provider's form, to a local account after all.
-        self.journey.federated = None;
+        self.leave_provider();
         self.take_values(form);
         let password_problem = self.take_password(form);
         if action != "create" {
@@ -346,6 +348,14 @@ impl Visit<'_> {
         self.take_email(form);
         let problem = self.email_problem().or(password_problem);
         self.create(problem).await
+    }
+
+    /// Back from a provider, to a local account after all.
+    fn leave_provider(&mut self) {
+        if self.journey.federated.take().is_some() {
+            self.journey.proof = Proof::default();
+            self.journey.email = None;
+        }
     }
 
     fn sign_up_page(&self, notes: &Notes) -> Reply {
@@ -422,6 +432,13 @@ impl Visit<'_> {
         };
         if email.is_some_and(|email| !is_address(email)) {
             return self.social_page(&provider, Some(self.texts().invalid_email));
+        }
+        let is_too_long = |name: &&str| {
+            form.get(name)
+                .is_some_and(|value| value.chars().count() > MAX_STORED)
+        };
+        if SOCIAL_NAMES.iter().chain(&["subject"]).any(is_too_long) {
+            return self.social_page(&provider, Some(self.texts().too_long));
         }
         let derived = || email.map(|email| upstream_id(&provider.issuer, email));
         let Some(subject) = form.trimmed("subject").map(str::to_owned).or_else(derived) else {

@@ -138,6 +138,7 @@ pub enum IssuerForm {
 pub enum PolicyClaim {
     #[default]
     Tfp,
+    /// The older one, which spells the policy in lower case.
     Acr,
 }
 
