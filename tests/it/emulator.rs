@@ -749,7 +749,7 @@ impl Respond for Stalls {
 #[tokio::test]
 async fn a_slow_connector_is_asked_once_more_with_the_same_bytes() {
     let desk = Desk::new().await;
-    put(&desk.tenant, "variants", json!({ "time_limit_ms": 200 })).await;
+    put(&desk.tenant, "variants", json!({ "time_limit_ms": 600 })).await;
     let stalls = Stalls {
         times: Mutex::new(1),
     };
@@ -784,7 +784,7 @@ async fn a_slow_connector_is_asked_once_more_with_the_same_bytes() {
 #[tokio::test]
 async fn two_slow_answers_end_on_the_technical_page() {
     let desk = Desk::new().await;
-    put(&desk.tenant, "variants", json!({ "time_limit_ms": 200 })).await;
+    put(&desk.tenant, "variants", json!({ "time_limit_ms": 600 })).await;
     let stalls = Stalls {
         times: Mutex::new(2),
     };
@@ -795,7 +795,7 @@ async fn two_slow_answers_end_on_the_technical_page() {
     let mut browser = browser(&desk.tenant);
     let started = Instant::now();
     let page = sign_up(&mut browser, &desk.tenant, "jonas@post.example").await;
-    assert!(started.elapsed() < Duration::from_millis(2500));
+    assert!(started.elapsed() < Duration::from_secs(5));
     assert_eq!(page.text("error-code").unwrap(), "AADB2C90075");
     assert!(
         page.text("error-text")
