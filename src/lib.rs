@@ -9,5 +9,6 @@ pub mod emulator;
 pub mod linking;
 pub mod oidc;
 pub mod sign_up;
+pub mod sites;
 pub mod store;
 pub mod tracked;
