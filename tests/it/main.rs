@@ -11,5 +11,6 @@ mod embedded;
 mod emulator;
 mod linking;
 mod oidc;
+mod sites;
 mod support;
 mod user_flow;
