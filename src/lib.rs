@@ -2,13 +2,17 @@
 //! business already has.
 
 pub mod body;
+pub mod cli;
 pub mod config;
 pub mod connectors;
 pub mod domain;
 pub mod emulator;
 pub mod linking;
 pub mod oidc;
+pub mod server;
 pub mod sign_up;
 pub mod sites;
+pub mod staff;
 pub mod store;
+pub mod telemetry;
 pub mod tracked;

@@ -35,7 +35,7 @@ pub(super) fn read(section: &Section<'_>, site_name: &str) -> Option<Messages> {
         Some(found) => found.value,
         None => Language::parse(DEFAULT_LANGUAGE)?,
     };
-    let built_in = built_in(site_name);
+    let built_in = built_in(SiteName::Given(site_name));
     let spoken: BTreeSet<&Language> = own
         .keys()
         .chain(built_in.keys())
@@ -150,7 +150,22 @@ fn check_placeholders(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn built_in(site_name: &str) -> Own {
+/// The built-in texts for people of whom not even the site is known. `None`
+/// cannot be: a test holds that every text is there.
+pub fn fallback() -> Option<Messages> {
+    let default = Language::parse(DEFAULT_LANGUAGE)?;
+    Messages::new(default, built_in(SiteName::Unknown)).ok()
+}
+
+/// What stands for the site in a text.
+#[derive(Clone, Copy)]
+enum SiteName<'a> {
+    Given(&'a str),
+    /// Each language has words for it.
+    Unknown,
+}
+
+fn built_in(site_name: SiteName<'_>) -> Own {
     BUILT_IN
         .iter()
         .filter_map(|(tag, source)| Some((Language::parse(tag)?, resolve(tag, source, site_name)?)))
@@ -159,7 +174,7 @@ fn built_in(site_name: &str) -> Own {
 
 /// Formats every text of one Fluent file: a message for each topic, with an
 /// attribute for each stage. A test holds that none is missing.
-fn resolve(tag: &str, source: &str, site_name: &str) -> Option<Texts> {
+fn resolve(tag: &str, source: &str, site_name: SiteName<'_>) -> Option<Texts> {
     let language: LanguageIdentifier = tag.parse().ok()?;
     let resource = FluentResource::try_new(source.to_owned()).ok()?;
     let mut bundle = FluentBundle::new(vec![language]);
@@ -168,7 +183,18 @@ fn resolve(tag: &str, source: &str, site_name: &str) -> Option<Texts> {
     bundle.set_use_isolating(false);
     bundle.add_resource(resource).ok()?;
     let mut arguments = FluentArgs::new();
-    arguments.set("site", site_name);
+    arguments.set(
+        "site",
+        match site_name {
+            SiteName::Given(name) => name.to_owned(),
+            SiteName::Unknown => {
+                let words = bundle.get_message("this_site")?.value()?;
+                bundle
+                    .format_pattern(words, None, &mut Vec::new())
+                    .into_owned()
+            }
+        },
+    );
     arguments.set("reference", "{reference}");
     let mut texts = Texts::new();
     for topic in Topic::ALL {
@@ -192,7 +218,7 @@ mod tests {
     #[test]
     fn every_built_in_language_says_everything_and_gives_the_reference() {
         for (tag, source) in BUILT_IN {
-            let texts = resolve(tag, source, "Fabrikam").unwrap();
+            let texts = resolve(tag, source, SiteName::Given("Fabrikam")).unwrap();
             for topic in Topic::ALL {
                 for stage in Stage::ALL {
                     let text = &texts[&(topic, stage)];
@@ -207,7 +233,7 @@ mod tests {
     #[test]
     fn after_sign_in_the_text_says_first_that_the_sign_up_went_well() {
         for (tag, source) in BUILT_IN {
-            let texts = resolve(tag, source, "Fabrikam").unwrap();
+            let texts = resolve(tag, source, SiteName::Given("Fabrikam")).unwrap();
             let opening = match tag {
                 "en" => "Your sign-up was successful, but",
                 "de" => "Ihre Registrierung war erfolgreich, aber",
@@ -217,6 +243,20 @@ mod tests {
                 let text = &texts[&(topic, Stage::SignedIn)];
                 assert!(text.starts_with(opening), "{tag} {topic:?}: {text}");
             }
+        }
+    }
+
+    #[test]
+    fn where_the_site_is_unknown_each_language_has_words_for_it() {
+        let messages = fallback().unwrap();
+        let reference = crate::domain::reference::Reference::parse("7K2M-Q9XD").unwrap();
+        for (locale, expected) in [
+            ("en", "this site"),
+            ("de", "dieser Seite"),
+            ("ja", "このサイト"),
+        ] {
+            let text = messages.text(Topic::NotPossible, Stage::SignUp, locale, &reference);
+            assert!(text.contains(expected), "{text}");
         }
     }
 

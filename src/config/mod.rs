@@ -18,14 +18,16 @@ use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret;
 
+use crate::connectors::caller::BasicCredential;
 use crate::domain::directory::Directory;
 
 pub use database::Database;
 pub use legal_entity::LegalEntitySettings;
+pub use messages::fallback as fallback_messages;
 pub use problem::{Problem, Problems};
 pub use server::{Server, Tls};
 pub use site::{SiteKey, SiteSettings};
-pub use tenant::{BasicCredential, ProviderSettings};
+pub use tenant::ProviderSettings;
 
 use problem::{Place, Placed};
 use reader::{Report, Section};

@@ -1,8 +1,6 @@
 //! `[tenants.…]`: who calls us, whom they are trusted for, how they prove it.
 
-use secrecy::SecretString;
-use time::OffsetDateTime;
-
+use crate::connectors::caller::BasicCredential;
 use crate::domain::identity::{Issuer, LOCAL, Provider};
 use crate::domain::tenant::{ClaimNames, MissingIdentities, Tenant};
 use crate::domain::trust::Trust;
@@ -31,15 +29,6 @@ pub struct ProviderSettings {
     /// The hosts (`host` or `host:port`) that the metadata may send us to,
     /// beside its own and those of the issuers.
     pub allowed_hosts: Vec<String>,
-}
-
-/// What a tenant's API connector shows. Several are valid at once, so that
-/// they can be exchanged without a gap.
-#[derive(Clone, Debug)]
-pub struct BasicCredential {
-    pub username: String,
-    pub password: SecretString,
-    pub not_after: Option<OffsetDateTime>,
 }
 
 /// A credential and the entry it was written in.

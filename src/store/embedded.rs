@@ -28,6 +28,7 @@ use uuid::Uuid;
 
 mod binaries;
 
+use super::StoreError;
 use binaries::{Binaries, Sources};
 
 /// The role that owns everything in an embedded server.
@@ -131,7 +132,13 @@ pub enum EmbeddedError {
     #[error("the embedded PostgreSQL in {} did not stop within {} seconds", .0.display(), STOP_LIMIT.as_secs())]
     DoesNotStop(PathBuf),
     #[error("the embedded PostgreSQL did not carry out an administrative statement: {0}")]
-    Query(#[from] tokio_postgres::Error),
+    Query(#[source] StoreError),
+}
+
+impl From<tokio_postgres::Error> for EmbeddedError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Query(error.into())
+    }
 }
 
 type Result<T, E = EmbeddedError> = std::result::Result<T, E>;

@@ -12,6 +12,16 @@ pub struct NumberFormat {
     pub width: u8,
 }
 
+/// `C000001`.
+impl Default for NumberFormat {
+    fn default() -> Self {
+        Self {
+            prefix: "C".to_owned(),
+            width: 6,
+        }
+    }
+}
+
 impl Store {
     /// Makes the legal entity known, with its number format and sequence.
     pub async fn ensure_legal_entity(

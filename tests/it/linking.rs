@@ -20,7 +20,7 @@ use tokio_postgres::Client;
 use crate::support::business::{OnFile, email, identity, proven, site, store, turn, usmf};
 use crate::support::postgres::{Database, connect, database, own_server};
 
-const PATIENCE: Duration = Duration::from_secs(4);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(4);
 
 struct Desk {
     linking: Linking,
@@ -52,14 +52,19 @@ impl Desk {
 }
 
 async fn record(linking: &Linking, site: &Site, who: &Identity, address: Address) -> Outcome {
-    let recording = Recording {
+    linking
+        .record(recording(site, who, address), PATIENCE)
+        .await
+}
+
+pub(crate) fn recording(site: &Site, who: &Identity, address: Address) -> Recording {
+    Recording {
         site: Arc::new(site.clone()),
         identity: who.clone(),
         address,
         via: "token",
         ui_locales: "en".to_owned(),
-    };
-    linking.record(recording, PATIENCE).await
+    }
 }
 
 fn number(outcome: &Outcome) -> (&str, Fresh) {
@@ -634,16 +639,7 @@ async fn a_stopped_database_gets_try_again_later_in_time_and_recovers_by_itself(
     server.signal_all("STOP");
     let asked = std::time::Instant::now();
     let outcome = linking
-        .record(
-            Recording {
-                site: Arc::new(shop.clone()),
-                identity: who.clone(),
-                address: proven("ada@example.org"),
-                via: "token",
-                ui_locales: String::new(),
-            },
-            patience,
-        )
+        .record(recording(&shop, &who, proven("ada@example.org")), patience)
         .await;
     let waited = asked.elapsed();
     server.signal_all("CONT");

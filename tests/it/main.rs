@@ -12,5 +12,6 @@ mod emulator;
 mod linking;
 mod oidc;
 mod sites;
+mod staff;
 mod support;
 mod user_flow;

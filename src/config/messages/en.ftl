@@ -2,6 +2,9 @@
 ### been created yet; after sign-in the person has an account and only the
 ### customer is missing.
 
+# Where the site is not known.
+this_site = this site
+
 customer_not_found =
     .sign_up = We could not find a customer account at { $site } for this email address. Please sign up with the address that { $site } has on file for you, or ask { $site } to add this one. Reference: { $reference }
     .signed_in = Your sign-up was successful, but we could not find a customer account at { $site } for your email address. Please ask { $site } to add it; after that, sign in again and you are connected. Reference: { $reference }

@@ -1,0 +1,56 @@
+//! The command line: one file a command.
+
+mod attempt;
+mod context;
+mod customer;
+mod feature;
+mod link;
+mod migrate;
+mod staff;
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+pub use context::{Context, ContextError};
+
+/// Links the identities people sign up with to the customer accounts a
+/// business already has
+#[derive(Debug, Parser)]
+#[command(name = "idlink", version, propagate_version = true)]
+pub struct CommandLine {
+    /// Settings file [default: none: everything has its default]
+    #[arg(long, global = true, env = "IDLINK_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder of the embedded PostgreSQL and of what the demo keeps
+    #[arg(long, global = true, default_value = ".idlink", value_name = "DIR")]
+    data_dir: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Migrate(migrate::MigrateCommand),
+    Feature(feature::FeatureCommand),
+    Customer(customer::CustomerCommand),
+    Link(link::LinkCommand),
+    Attempt(attempt::AttemptCommand),
+}
+
+/// Whatever ended a command, for a person to read with all its causes.
+pub type Failure = Box<dyn Error + Send + Sync>;
+
+impl CommandLine {
+    pub async fn run(self) -> Result<(), Failure> {
+        let context = Context::new(self.config, self.data_dir, std::env::vars());
+        match self.command {
+            Command::Migrate(command) => Ok(command.run(&context).await?),
+            Command::Feature(command) => Ok(command.run(&context).await?),
+            Command::Customer(command) => Ok(command.run(&context).await?),
+            Command::Link(command) => Ok(command.run(&context).await?),
+            Command::Attempt(command) => Ok(command.run(&context).await?),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! For operators, on a port of its own: alive, ready, healthy, and in numbers.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::state::State;
+use crate::telemetry::Metrics;
+
+/// Longer than the pool waits for a connection and a new one together.
+const DATABASE_LIMIT: Duration = Duration::from_secs(2);
+
+pub(super) fn configure(config: &mut ServiceConfig) {
+    config
+        .route("/livez", web::get().to(alive))
+        .route("/readyz", web::get().to(ready))
+        .route("/healthz", web::get().to(healthy))
+        .route("/metrics", web::get().to(numbers));
+}
+
+/// The event loop turns. Nothing else is asked: a restart cures nothing else.
+async fn alive() -> HttpResponse {
+    HttpResponse::Ok().body("alive\n")
+}
+
+/// Whether to send requests here. Green while only the database is away:
+/// every other instance has the same one, and a sign-up is told to try again
+/// more kindly by us than by a load balancer.
+async fn ready(state: Data<State>) -> HttpResponse {
+    if state.is_draining() {
+        HttpResponse::ServiceUnavailable().body("draining\n")
+    } else {
+        HttpResponse::Ok().body("ready\n")
+    }
+}
+
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+    draining: bool,
+    database: Database,
+    tenants: BTreeMap<String, Tenant>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate: Option<Certificate>,
+}
+
+#[derive(Serialize)]
+struct Database {
+    reachable: bool,
+    /// Of the schema's steps, how many the database has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema: Option<Schema>,
+    connections_in_use: usize,
+    connections_allowed: usize,
+}
+
+#[derive(Serialize)]
+struct Schema {
+    applied: usize,
+    known: usize,
+}
+
+#[derive(Serialize)]
+struct Tenant {
+    /// `null` before the keys were fetched for the first time.
+    keys_age_seconds: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Certificate {
+    days_left: i64,
+}
+
+/// For alerts, not for load balancers.
+async fn healthy(state: Data<State>) -> HttpResponse {
+    let store = state.store.clone();
+    // Not on this worker's runtime: the connection would die with it.
+    let asked = async move { store.schema_version().await };
+    let schema = match state.tracked.run(DATABASE_LIMIT, asked).await {
+        Some(Ok((applied, known))) => Some(Schema { applied, known }),
+        Some(Err(_)) | None => None,
+    };
+    let is_well = schema
+        .as_ref()
+        .is_some_and(|schema| schema.applied >= schema.known);
+    let (connections_in_use, connections_allowed) = state.store.load();
+    let health = Health {
+        status: if is_well { "ok" } else { "failing" },
+        draining: state.is_draining(),
+        database: Database {
+            reachable: schema.is_some(),
+            schema,
+            connections_in_use,
+            connections_allowed,
+        },
+        tenants: tenants(&state),
+        certificate: state.certificate.as_ref().map(|shown| Certificate {
+            days_left: (shown.not_after() - OffsetDateTime::now_utc()).whole_days(),
+        }),
+    };
+    let status = match is_well {
+        true => StatusCode::OK,
+        false => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    HttpResponseBuilder::new(status).json(health)
+}
+
+fn tenants(state: &State) -> BTreeMap<String, Tenant> {
+    let age = |provider: &crate::oidc::Provider| Tenant {
+        keys_age_seconds: provider.keys_age().map(|age| age.as_secs()),
+    };
+    state
+        .providers()
+        .iter()
+        .map(|(name, provider)| (name.clone(), age(provider)))
+        .collect()
+}
+
+async fn numbers(state: Data<State>, metrics: Data<Metrics>) -> HttpResponse {
+    let (in_use, allowed) = state.store.load();
+    for (what, count) in [("in use", in_use), ("allowed", allowed)] {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        metrics::gauge!("idlink_database_connections", "state" => what).set(f64::from(count));
+    }
+    for (tenant, provider) in state.providers().iter() {
+        if let Some(age) = provider.keys_age() {
+            metrics::gauge!("idlink_keys_age_seconds", "tenant" => tenant.clone())
+                .set(age.as_secs_f64());
+        }
+    }
+    HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4; charset=utf-8")
+        .body(metrics.render())
+}

@@ -1,0 +1,237 @@
+//! What the routes share, and which part of it a reload exchanges.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix_web::web::Data;
+use arc_swap::ArcSwap;
+use secrecy::{ExposeSecret, SecretString};
+use time::OffsetDateTime;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use super::StartError;
+use super::tls::{Certificate, Shown, TlsError};
+use crate::config::{self, Settings};
+use crate::connectors::Connectors;
+use crate::linking::Linking;
+use crate::oidc::{self, Provider};
+use crate::sign_up::SignUps;
+use crate::store::{Store, StoreError};
+use crate::tracked::Tracked;
+
+/// Between two tries to bring the schema up to date.
+const PREPARE_AGAIN: Duration = Duration::from_secs(1);
+
+pub(super) struct State {
+    pub(super) settings: ArcSwap<Settings>,
+    pub(super) store: Store,
+    pub(super) tracked: Tracked,
+    pub(super) certificate: Option<Arc<Shown>>,
+    pub(super) connectors: Data<ArcSwap<Connectors>>,
+    pub(super) sign_ups: Data<SignUps>,
+    pub(super) linking: Data<Linking>,
+    providers: ArcSwap<BTreeMap<String, Provider>>,
+    http: reqwest::Client,
+    draining: AtomicBool,
+    prepared: watch::Sender<bool>,
+}
+
+impl State {
+    pub(super) fn new(
+        settings: Settings,
+        store: Store,
+        certificate: Option<Arc<Shown>>,
+    ) -> Result<Arc<Self>, StartError> {
+        let http = oidc::http_client()?;
+        let tracked = Tracked::new(Handle::current());
+        let providers = providers(&settings, &BTreeMap::new(), &http);
+        let connectors = connectors(&settings)?;
+        Ok(Arc::new(Self {
+            sign_ups: Data::new(SignUps::new(store.clone(), tracked.clone())),
+            linking: Data::new(Linking::new(store.clone(), tracked.clone())),
+            connectors: Data::new(ArcSwap::from_pointee(connectors)),
+            providers: ArcSwap::from_pointee(providers),
+            settings: ArcSwap::from_pointee(settings),
+            store,
+            tracked,
+            certificate,
+            http,
+            draining: AtomicBool::new(false),
+            prepared: watch::Sender::new(false),
+        }))
+    }
+
+    /// Brings the schema up to date and makes the legal entities known, as
+    /// often as it takes: the database may be away when we start.
+    pub(super) async fn prepare(self: Arc<Self>) {
+        let mut last_reason = String::new();
+        while let Err(error) = self.prepare_once().await {
+            let reason = error.to_string();
+            if reason != last_reason {
+                tracing::warn!(reason, "the database is not ready; trying again");
+                last_reason = reason;
+            }
+            tokio::time::sleep(PREPARE_AGAIN).await;
+        }
+        self.prepared.send_replace(true);
+    }
+
+    async fn prepare_once(&self) -> Result<(), StoreError> {
+        let applied = self.store.migrate().await?;
+        if applied > 0 {
+            tracing::info!(applied, "the schema was brought up to date");
+        }
+        self.know_legal_entities(&self.settings.load_full()).await
+    }
+
+    async fn know_legal_entities(&self, settings: &Settings) -> Result<(), StoreError> {
+        for entity in &settings.legal_entities {
+            self.store
+                .ensure_legal_entity(&entity.code, &entity.number)
+                .await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn prepared(&self) {
+        let mut prepared = self.prepared.subscribe();
+        // The sender lives in `self`.
+        let _ = prepared.wait_for(|prepared| *prepared).await;
+    }
+
+    /// Fetches metadata and keys, so that the first person need not wait.
+    pub(super) async fn preload(self: Arc<Self>) {
+        for provider in self.providers.load_full().values() {
+            provider.preload().await;
+        }
+    }
+
+    pub(super) fn providers(&self) -> Arc<BTreeMap<String, Provider>> {
+        self.providers.load_full()
+    }
+
+    pub(super) fn begin_to_drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Puts new settings in the place of the current ones. Requests under way
+    /// end with those they began with.
+    pub(super) async fn exchange(&self, settings: Settings) -> Result<(), Refusal> {
+        let current = self.settings.load_full();
+        let connectors = connectors(&settings)?;
+        if settings.legal_entities != current.legal_entities {
+            self.know_legal_entities(&settings).await?;
+        }
+        for key in needs_restart(&current, &settings) {
+            tracing::warn!(key, "this change takes effect when idlink is started again");
+        }
+        let providers = providers(&settings, &self.providers.load(), &self.http);
+        self.connectors.store(Arc::new(connectors));
+        self.providers.store(Arc::new(providers));
+        self.settings.store(Arc::new(settings));
+        Ok(())
+    }
+
+    /// Reads certificate and key again from where the settings say.
+    pub(super) fn exchange_certificate(&self) -> Result<(), TlsError> {
+        let settings = self.settings.load();
+        if let (Some(shown), Some(files)) = (&self.certificate, &settings.server.tls) {
+            shown.replace(Certificate::load(files, OffsetDateTime::now_utc())?);
+        }
+        Ok(())
+    }
+}
+
+/// Why new settings could not be put in place.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error("a legal entity cannot be made known: {0}")]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
+
+fn connectors(settings: &Settings) -> Result<Connectors, StartError> {
+    Ok(Connectors {
+        directory: Arc::new(settings.directory.clone()),
+        callers: settings.callers.clone(),
+        fallback: config::fallback_messages().ok_or(StartError::Messages)?,
+    })
+}
+
+/// Tenants that were there before keep the keys that they have fetched.
+fn providers(
+    settings: &Settings,
+    before: &BTreeMap<String, Provider>,
+    http: &reqwest::Client,
+) -> BTreeMap<String, Provider> {
+    settings
+        .directory
+        .tenants()
+        .filter_map(|tenant| Some((tenant, settings.providers.get(&tenant.name)?)))
+        .map(|(tenant, found)| {
+            let found = oidc::ProviderSettings {
+                metadata_url: found.metadata_url.clone(),
+                default_policy: found.default_policy.clone(),
+                allowed_hosts: found.allowed_hosts.clone(),
+            };
+            let provider = match before.get(&tenant.name) {
+                Some(provider) => provider.renewed(Arc::clone(tenant), found),
+                None => Provider::new(Arc::clone(tenant), found, http.clone()),
+            };
+            (tenant.name.clone(), provider)
+        })
+        .collect()
+}
+
+/// The changed keys that were used when we started and never again.
+fn needs_restart(current: &Settings, new: &Settings) -> Vec<&'static str> {
+    let text = |secret: &Option<SecretString>| {
+        secret
+            .as_ref()
+            .map(|secret| secret.expose_secret().to_owned())
+    };
+    let (server, database) = (&current.server, &current.database);
+    [
+        ("server.listen", server.listen != new.server.listen),
+        (
+            "server.management_listen",
+            server.management_listen != new.server.management_listen,
+        ),
+        (
+            "server.public_url",
+            server.public_url != new.server.public_url,
+        ),
+        ("server.workers", server.workers != new.server.workers),
+        (
+            "server.tls",
+            server.tls.is_some() != new.server.tls.is_some(),
+        ),
+        (
+            "database.url",
+            text(&database.url) != text(&new.database.url),
+        ),
+        (
+            "database.password",
+            text(&database.password) != text(&new.database.password),
+        ),
+        (
+            "database.ca_certificate",
+            database.ca_certificate != new.database.ca_certificate,
+        ),
+        (
+            "database.pool_size",
+            database.pool_size != new.database.pool_size,
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(key, changed)| changed.then_some(key))
+    .collect()
+}
