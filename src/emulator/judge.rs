@@ -453,7 +453,6 @@ impl<'de> Visitor<'de> for MembersVisitor {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
 mod tests {
     use serde_json::json;
 
