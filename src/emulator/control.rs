@@ -9,7 +9,7 @@ use actix_web::{
     web,
 };
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{
@@ -101,7 +101,10 @@ fn parse<T: DeserializeOwned>(request: &HttpRequest, body: &[u8]) -> Result<T, R
         let text = "Send JSON with `Content-Type: application/json`.";
         return Err(Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
     }
-    serde_json::from_slice(body).map_err(|error| {
+    // An array would be taken for the members in their order.
+    let parsed = serde_json::from_slice::<Map<String, Value>>(body)
+        .and_then(|members| T::deserialize(Value::Object(members)));
+    parsed.map_err(|error| {
         let text = format!("The body is not what is expected here: {error}");
         Refused(StatusCode::BAD_REQUEST, text)
     })

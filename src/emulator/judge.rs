@@ -451,3 +451,310 @@ impl<'de> Visitor<'de> for MembersVisitor {
         Ok(Members { members, repeated })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const APP_ID: &str = "a3f09c1b7d6e4c58b2e1905f4d7a6c33";
+
+    fn judged(step: Step, exchange: &Exchange) -> Judgement {
+        let attribute = |name: &str, kind| Attribute::new(name).kind(kind);
+        let custom = [
+            attribute("extension_Number", AttributeKind::String),
+            attribute("extension_Terms", AttributeKind::Boolean),
+            attribute("extension_Age", AttributeKind::Integer),
+        ];
+        let mut flow = UserFlow::new("B2C_1_test");
+        flow.attributes.extend(custom.clone());
+        flow.application_claims.push("extension_Number".to_owned());
+        let bench = Bench {
+            step,
+            flow: &flow,
+            extensions_app_id: APP_ID,
+            custom: &custom,
+        };
+        bench.judge(exchange)
+    }
+
+    fn reply(status: u16, content_type: &str, body: &str) -> Exchange {
+        Exchange::Reply {
+            status,
+            content_type: (!content_type.is_empty()).then(|| content_type.to_owned()),
+            body: body.as_bytes().to_vec(),
+        }
+    }
+
+    fn code_of(judgement: &Judgement) -> &str {
+        match &judgement.verdict {
+            Verdict::Failed(failure) => failure.code,
+            other => other.name(),
+        }
+    }
+
+    #[test]
+    fn an_answer_is_taken_or_refused_as_the_documents_and_reports_say() {
+        let json = "application/json";
+        let parse = "AADB2C90261";
+        let http = "AADB2C90075";
+        let go = r#"{"version":"1.0.0","action":"Continue"}"#;
+        let stop = r#"{"version":"1.0.0","action":"ShowBlockPage","userMessage":"No."}"#;
+        let number =
+            r#"{"version":"1.0.0","status":400,"action":"ValidationError","userMessage":"No."}"#;
+        let text =
+            r#"{"version":"1.0.0","status":"400","action":"ValidationError","userMessage":"No."}"#;
+        for (why, status, content_type, body, expected) in [
+            ("plain", 200, json, go, "Continue"),
+            (
+                "a charset",
+                200,
+                "Application/JSON; charset=utf-8",
+                go,
+                "Continue",
+            ),
+            (
+                "white space around",
+                200,
+                json,
+                " {\"version\":\"1\",\"action\":\"Continue\"}\r\n",
+                "Continue",
+            ),
+            ("block page", 200, json, stop, "ShowBlockPage"),
+            ("status as number", 400, json, number, "ValidationError"),
+            ("status as string", 400, json, text, "ValidationError"),
+            ("no content type", 200, "", go, parse),
+            ("text", 200, "text/plain", go, parse),
+            ("problem+json", 200, "application/problem+json", go, parse),
+            ("no body", 200, json, "", parse),
+            ("no object", 200, json, "[]", parse),
+            (
+                "bytes after it",
+                200,
+                json,
+                "{\"version\":\"1\",\"action\":\"Continue\"}x",
+                parse,
+            ),
+            ("no version", 200, json, r#"{"action":"Continue"}"#, parse),
+            (
+                "version a number",
+                200,
+                json,
+                r#"{"version":1,"action":"Continue"}"#,
+                parse,
+            ),
+            ("no action", 200, json, r#"{"version":"1.0.0"}"#, parse),
+            (
+                "case of action",
+                200,
+                json,
+                r#"{"version":"1.0.0","action":"continue"}"#,
+                parse,
+            ),
+            (
+                "case of name",
+                200,
+                json,
+                r#"{"Version":"1.0.0","action":"Continue"}"#,
+                parse,
+            ),
+            (
+                "null claim",
+                200,
+                json,
+                r#"{"version":"1","action":"Continue","city":null}"#,
+                parse,
+            ),
+            (
+                "list claim",
+                200,
+                json,
+                r#"{"version":"1","action":"Continue","city":["a"]}"#,
+                parse,
+            ),
+            (
+                "object claim",
+                200,
+                json,
+                r#"{"version":"1","action":"Continue","x":{}}"#,
+                parse,
+            ),
+            (
+                "fraction",
+                200,
+                json,
+                r#"{"version":"1","action":"Continue","city":1.5}"#,
+                parse,
+            ),
+            (
+                "wrong type",
+                200,
+                json,
+                r#"{"version":"1","action":"Continue","extension_Age":"old"}"#,
+                parse,
+            ),
+            (
+                "block without message",
+                200,
+                json,
+                r#"{"version":"1","action":"ShowBlockPage"}"#,
+                parse,
+            ),
+            (
+                "empty message",
+                200,
+                json,
+                r#"{"version":"1","action":"ShowBlockPage","userMessage":""}"#,
+                parse,
+            ),
+            ("validation with 200", 200, json, number, parse),
+            (
+                "status missing",
+                400,
+                json,
+                r#"{"version":"1","action":"ValidationError","userMessage":"No."}"#,
+                parse,
+            ),
+            (
+                "status differs",
+                400,
+                json,
+                r#"{"version":"1","status":409,"action":"ValidationError","userMessage":"No."}"#,
+                parse,
+            ),
+            (
+                "version missing",
+                400,
+                json,
+                r#"{"status":400,"action":"ValidationError","userMessage":"No."}"#,
+                parse,
+            ),
+            (
+                "message missing",
+                400,
+                json,
+                r#"{"version":"1","status":400,"action":"ValidationError"}"#,
+                parse,
+            ),
+            ("validation as text", 400, "text/plain", number, parse),
+            ("block with 400", 400, json, stop, http),
+            ("bare 400", 400, json, r#"{"error":"bad"}"#, http),
+            ("empty 400", 400, "", "", http),
+            ("201", 201, json, go, http),
+            ("204", 204, "", "", http),
+            ("redirect", 302, json, go, http),
+            ("401", 401, json, "{}", http),
+            ("409", 409, json, text, http),
+            ("500", 500, json, go, http),
+            ("no such status", 799, json, go, http),
+        ] {
+            let judgement = judged(
+                Step::PostAttributeCollection,
+                &reply(status, content_type, body),
+            );
+            assert_eq!(code_of(&judgement), expected, "{why}: {judgement:?}");
+        }
+    }
+
+    #[test]
+    fn each_step_has_its_actions() {
+        let go = json!({ "version": "1", "action": "Continue" });
+        let stop = json!({ "version": "1", "action": "ShowBlockPage", "userMessage": "No." });
+        let correct = json!({ "version": "1", "status": 400, "action": "ValidationError",
+            "userMessage": "No." });
+        let parse = "AADB2C90261";
+        for (step, expected) in [
+            (
+                Step::PostFederationSignup,
+                ["Continue", "ShowBlockPage", parse],
+            ),
+            (
+                Step::PostAttributeCollection,
+                ["Continue", "ShowBlockPage", "ValidationError"],
+            ),
+            (Step::PreTokenIssuance, ["Continue", parse, parse]),
+        ] {
+            for ((status, body), expected) in [(200, &go), (200, &stop), (400, &correct)]
+                .into_iter()
+                .zip(expected)
+            {
+                let exchange = reply(status, "application/json", &body.to_string());
+                assert_eq!(
+                    code_of(&judged(step, &exchange)),
+                    expected,
+                    "{step:?} {body}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn custom_attributes_count_in_both_spellings_and_bare_names_do_not() {
+        let body = json!({
+            "version": "1", "action": "Continue",
+            format!("extension_{APP_ID}_Number"): "7",
+            "extension_Terms": "true",
+            "extension_Age": 41,
+            "Number": "8",
+            "email": "a@b.example",
+        });
+        let exchange = reply(200, "application/json", &body.to_string());
+        let judgement = judged(Step::PostAttributeCollection, &exchange);
+        let expected = json!({
+            "extension_Number": "7", "extension_Terms": true, "extension_Age": 41,
+        });
+        assert_eq!(
+            judgement.verdict,
+            Verdict::Continue(expected.as_object().unwrap().clone())
+        );
+        assert_eq!(judgement.warnings.len(), 2);
+
+        let judgement = judged(Step::PreTokenIssuance, &exchange);
+        let expected = json!({ "extension_Number": "7" });
+        assert_eq!(
+            judgement.verdict,
+            Verdict::Continue(expected.as_object().unwrap().clone())
+        );
+        assert_eq!(judgement.warnings.len(), 4);
+    }
+
+    #[test]
+    fn an_empty_value_is_a_value() {
+        let body = r#"{"version":"1","action":"Continue","extension_Number":""}"#;
+        let judgement = judged(
+            Step::PreTokenIssuance,
+            &reply(200, "application/json", body),
+        );
+        let expected = json!({ "extension_Number": "" });
+        assert_eq!(
+            judgement.verdict,
+            Verdict::Continue(expected.as_object().unwrap().clone())
+        );
+    }
+
+    #[test]
+    fn stored_values_have_a_limit_that_token_values_have_not() {
+        let long = "x".repeat(MAX_STORED + 1);
+        let body = json!({ "version": "1", "action": "Continue", "extension_Number": long });
+        let exchange = reply(200, "application/json", &body.to_string());
+        let stored = judged(Step::PostAttributeCollection, &exchange);
+        assert_eq!(code_of(&stored), "AADB2C90261");
+        let issued = judged(Step::PreTokenIssuance, &exchange);
+        assert_eq!(code_of(&issued), "Continue");
+    }
+
+    #[test]
+    fn a_repeated_member_is_warned_about() {
+        let body = r#"{"version":"1","action":"Continue","city":"a","city":"b"}"#;
+        let step = Step::PostAttributeCollection;
+        let judgement = judged(step, &reply(200, "application/json", body));
+        assert_eq!(code_of(&judgement), "Continue");
+        assert!(
+            judgement
+                .warnings
+                .iter()
+                .any(|warning| warning.contains("twice"))
+        );
+    }
+}

@@ -24,6 +24,7 @@ pub struct Settings {
     pub extensions_app_id: String,
     pub user_flows: Vec<UserFlow>,
     pub applications: Vec<Application>,
+    /// Who is there at the start; with a state file, at the first start.
     pub seed: Vec<SeedUser>,
     /// Users and signing keys outlive a restart here.
     pub state_file: Option<PathBuf>,
@@ -138,6 +139,7 @@ pub enum IssuerForm {
 pub enum PolicyClaim {
     #[default]
     Tfp,
+    /// The older one, which spells the policy in lower case.
     Acr,
 }
 

@@ -68,9 +68,9 @@ fn common(
     lifetime: Option<i64>,
 ) -> Map<String, Value> {
     let now = tenant.now();
-    let policy = match flow.policy_claim {
-        PolicyClaim::Tfp => "tfp",
-        PolicyClaim::Acr => "acr",
+    let (policy, name) = match flow.policy_claim {
+        PolicyClaim::Tfp => ("tfp", flow.name.clone()),
+        PolicyClaim::Acr => ("acr", flow.name.to_lowercase()),
     };
     let mut claims = Map::new();
     let members = [
@@ -86,7 +86,7 @@ fn common(
         ("nbf", now.into()),
         ("iat", now.into()),
         ("auth_time", grant.auth_time.into()),
-        (policy, flow.name.as_str().into()),
+        (policy, name.into()),
     ];
     for (name, value) in members {
         claims.insert(name.to_owned(), value);

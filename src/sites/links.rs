@@ -1,5 +1,6 @@
 //! Links for sites that redeem codes themselves and show us the ID token.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -18,10 +19,13 @@ use crate::domain::link::LinkStatus;
 use crate::domain::reference::Reference;
 use crate::domain::site::{Site, Stage};
 use crate::linking::{Fresh, Linking, Outcome};
-use crate::oidc::TokenError;
+use crate::oidc::{TokenError, VerifiedToken};
 
 const LARGEST_BODY: usize = 64 * 1024;
 const SLOWEST_BODY: Duration = Duration::from_secs(5);
+
+/// Above the limits of fetching metadata and keys, one after the other.
+const VERIFYING_LIMIT: Duration = Duration::from_secs(9);
 
 /// What a site sends. A member that nobody knows is ignored, one that is there
 /// twice is not.
@@ -113,16 +117,7 @@ async fn record(
     found: Found,
     linking: &Linking,
 ) -> HttpResponse {
-    let verified = found
-        .provider
-        .verify(
-            &call.id_token,
-            &found.site.client_ids,
-            call.nonce.as_deref(),
-            OffsetDateTime::now_utc(),
-        )
-        .await;
-    let token = match verified {
+    let token = match verify(call, &found, linking).await {
         Ok(token) => token,
         Err(error) => return token_refused(&found.site, error, &ui_locales),
     };
@@ -138,6 +133,26 @@ async fn record(
         Outcome::NotLinked => answer(StatusCode::OK, "", LinkStatus::None),
         Outcome::Refused(refused) | Outcome::Unavailable(refused) => problem::refused(&refused),
     }
+}
+
+/// In a task of its own: a caller who hangs up must not stop the fetching of
+/// keys that others wait for.
+async fn verify(
+    call: Request,
+    found: &Found,
+    linking: &Linking,
+) -> Result<VerifiedToken, TokenError> {
+    let (site, provider) = (Arc::clone(&found.site), found.provider.clone());
+    let work = async move {
+        let now = OffsetDateTime::now_utc();
+        provider
+            .verify(&call.id_token, &site.client_ids, call.nonce.as_deref(), now)
+            .await
+    };
+    linking
+        .detached(VERIFYING_LIMIT, work)
+        .await
+        .unwrap_or(Err(TokenError::KeysUnavailable))
 }
 
 fn answer(status: StatusCode, number: &str, link: LinkStatus) -> HttpResponse {

@@ -74,11 +74,6 @@ pub(super) fn unknown_site() -> HttpResponse {
     invalid_request(StatusCode::NOT_FOUND, "There is no site of this name.")
 }
 
-pub(super) fn unsupported_grant_type() -> HttpResponse {
-    let description = "grant_type must be authorization_code or refresh_token.";
-    answer(StatusCode::BAD_REQUEST).json(error("unsupported_grant_type", description))
-}
-
 /// How a client said who it is, which decides how it is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ShownIn {
@@ -86,8 +81,29 @@ pub(super) enum ShownIn {
     Form,
 }
 
+/// What is wrong with a call of the token endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    InvalidRequest(StatusCode, &'static str),
+    UnsupportedGrantType,
+    InvalidClient(ShownIn),
+}
+
+impl Fault {
+    pub(super) fn into_response(self) -> HttpResponse {
+        match self {
+            Self::InvalidRequest(status, description) => invalid_request(status, description),
+            Self::UnsupportedGrantType => answer(StatusCode::BAD_REQUEST).json(error(
+                "unsupported_grant_type",
+                "grant_type must be authorization_code or refresh_token.",
+            )),
+            Self::InvalidClient(shown) => invalid_client(shown),
+        }
+    }
+}
+
 /// RFC 6749 §5.2: with a challenge where the client used the header.
-pub(super) fn invalid_client(shown: ShownIn) -> HttpResponse {
+fn invalid_client(shown: ShownIn) -> HttpResponse {
     let body = error(
         "invalid_client",
         "client_id does not name an application of this site.",

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::oauth::{self, INVALID_ID_TOKEN, Label, ShownIn};
+use super::oauth::{self, Fault, INVALID_ID_TOKEN, Label, ShownIn};
 use super::request::{NamedPolicy, named_policy, ui_locales};
 use super::{Current, Found, RECORDING_LIMIT, Sites};
 use crate::body::{self, BodyError, Media};
@@ -43,7 +43,7 @@ pub(super) async fn handle(
     };
     let call = match read(&request, &mut payload, &sites, &found).await {
         Ok(call) => call,
-        Err(refusal) => return refusal,
+        Err(fault) => return fault.into_response(),
     };
     // A code serves once. Where the client hangs up after it was sent, the
     // link is recorded all the same.
@@ -71,9 +71,9 @@ async fn read(
     payload: &mut Payload,
     sites: &Sites,
     found: &Found,
-) -> Result<Call, HttpResponse> {
+) -> Result<Call, Fault> {
     if !Media::Form.is_announced(request.headers()) {
-        return Err(oauth::invalid_request(
+        return Err(Fault::InvalidRequest(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "Send the parameters as application/x-www-form-urlencoded, not compressed.",
         ));
@@ -98,20 +98,22 @@ async fn read(
     })
 }
 
-fn bad_request(description: &'static str) -> HttpResponse {
-    oauth::invalid_request(StatusCode::BAD_REQUEST, description)
+const fn bad_request(description: &'static str) -> Fault {
+    Fault::InvalidRequest(StatusCode::BAD_REQUEST, description)
 }
 
-fn policy(request: &HttpRequest, sites: &Sites, found: &Found) -> Result<String, HttpResponse> {
+fn policy(request: &HttpRequest, sites: &Sites, found: &Found) -> Result<String, Fault> {
     match named_policy(request) {
         NamedPolicy::None => sites.policy(found, None),
         NamedPolicy::One(policy) => sites.policy(found, Some(&policy)),
         NamedPolicy::Several => None,
     }
-    .ok_or_else(|| bad_request("p must name one policy that the tenant's settings accept."))
+    .ok_or(bad_request(
+        "p must name one policy that the tenant's settings accept.",
+    ))
 }
 
-fn authorization(request: &HttpRequest) -> Result<Option<Vec<u8>>, HttpResponse> {
+fn authorization(request: &HttpRequest) -> Result<Option<Vec<u8>>, Fault> {
     let mut headers = request.headers().get_all(AUTHORIZATION);
     match (headers.next(), headers.next()) {
         (header, None) => Ok(header.map(|value| value.as_bytes().to_vec())),
@@ -121,13 +123,13 @@ fn authorization(request: &HttpRequest) -> Result<Option<Vec<u8>>, HttpResponse>
     }
 }
 
-fn unread(error: BodyError) -> HttpResponse {
+fn unread(error: BodyError) -> Fault {
     match error {
-        BodyError::TooLarge => oauth::invalid_request(
+        BodyError::TooLarge => Fault::InvalidRequest(
             StatusCode::PAYLOAD_TOO_LARGE,
             "The body is larger than 64 KiB.",
         ),
-        BodyError::TooSlow => oauth::invalid_request(
+        BodyError::TooSlow => Fault::InvalidRequest(
             StatusCode::REQUEST_TIMEOUT,
             "The body did not arrive within 5 seconds.",
         ),
@@ -137,7 +139,7 @@ fn unread(error: BodyError) -> HttpResponse {
 
 /// Reads the form. RFC 6749 §3.2 forbids a parameter twice: we and the tenant
 /// might believe different ones.
-fn parse(body: &[u8]) -> Result<Vec<(String, String)>, HttpResponse> {
+fn parse(body: &[u8]) -> Result<Vec<(String, String)>, Fault> {
     let form: Vec<(String, String)> = url::form_urlencoded::parse(body).into_owned().collect();
     // What is no UTF-8 would be passed on changed.
     let readable = form
@@ -167,10 +169,10 @@ fn value<'f>(form: &'f [(String, String)], name: &str) -> Option<&'f str> {
         .filter(|value| !value.is_empty())
 }
 
-fn check_grant(form: &[(String, String)]) -> Result<(), HttpResponse> {
+fn check_grant(form: &[(String, String)]) -> Result<(), Fault> {
     match value(form, "grant_type") {
         Some("authorization_code" | "refresh_token") => Ok(()),
-        Some(_) => Err(oauth::unsupported_grant_type()),
+        Some(_) => Err(Fault::UnsupportedGrantType),
         None => Err(bad_request("grant_type is missing.")),
     }
 }
@@ -181,21 +183,21 @@ fn client(
     site: &Site,
     form: &[(String, String)],
     authorization: Option<&[u8]>,
-) -> Result<String, HttpResponse> {
+) -> Result<String, Fault> {
     let in_header = authorization.and_then(basic_user);
     let (shown, id) = match (in_header.as_deref(), value(form, "client_id")) {
         (Some(header), Some(form)) if header != form => {
-            return Err(oauth::invalid_client(ShownIn::Header));
+            return Err(Fault::InvalidClient(ShownIn::Header));
         }
         (Some(header), _) => (ShownIn::Header, header),
         (None, Some(form)) => (ShownIn::Form, form),
-        (None, None) => return Err(oauth::invalid_client(ShownIn::Form)),
+        (None, None) => return Err(Fault::InvalidClient(ShownIn::Form)),
     };
     site.client_ids
         .iter()
         .find(|own| own.eq_ignore_ascii_case(id))
         .cloned()
-        .ok_or_else(|| oauth::invalid_client(shown))
+        .ok_or(Fault::InvalidClient(shown))
 }
 
 /// The user of a Basic header; RFC 6749 §2.3.1 encodes it like a form.

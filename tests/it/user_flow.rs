@@ -79,6 +79,21 @@ fn assert_block(reply: &Reply, topic: &str, why: &str) -> String {
     reference
 }
 
+/// The page for people of whom not even the site is known, in the built-in
+/// words.
+fn assert_general_page(reply: &Reply, why: &str) {
+    assert_eq!(reply.status, 200, "{why}: {}", reply.text);
+    assert_eq!(reply.content_type, "application/json", "{why}");
+    let body = reply.json();
+    let text = body["userMessage"].as_str().unwrap();
+    assert!(text.starts_with("We cannot sign you up"), "{why}: {text}");
+    assert_eq!(
+        body,
+        json!({"version": "1.0.0", "action": "ShowBlockPage", "userMessage": text}),
+        "{why}"
+    );
+}
+
 fn assert_validation_error(reply: &Reply, topic: &str) {
     assert_eq!(reply.status, 400, "{}", reply.text);
     assert_eq!(reply.content_type, "application/json");
@@ -335,7 +350,8 @@ async fn a_question_asked_twice_gets_the_same_bytes_and_reference() {
     let other = Service::on(
         crate::support::business::cold_store(database.config()),
         |_| {},
-    );
+    )
+    .await;
     assert_eq!(other.ask(&body).await.text, first.text);
     let reference = assert_block(&first, "customer_not_found", "refused");
     let sql = crate::support::postgres::connect(&database.config()).await;
@@ -507,7 +523,7 @@ async fn a_request_that_cannot_be_understood_gets_a_page_and_never_a_5xx() {
     ];
     for (why, body) in pages {
         let reply = send(service.user_flow().body(body)).await;
-        assert_block(&reply, "not_possible", why);
+        assert_general_page(&reply, why);
     }
     let odd_addresses = [
         "",
@@ -525,7 +541,7 @@ async fn a_request_that_cannot_be_understood_gets_a_page_and_never_a_5xx() {
     let reply = service.ask(&no_address).await;
     assert_block(&reply, "unverified_address", "none");
     let reply = send(service.user_flow().body(vec![0xFF, 0xFE, b'{', b'}'])).await;
-    assert_block(&reply, "not_possible", "no UTF-8");
+    assert_general_page(&reply, "no UTF-8");
     let reply = send(
         service
             .user_flow()
@@ -586,7 +602,7 @@ async fn a_body_of_the_wrong_kind_or_size_is_refused_unread() {
 async fn without_a_database_each_step_has_its_own_words() {
     let mut config = tokio_postgres::Config::new();
     config.host("/nonexistent").dbname("idlink").user("idlink");
-    let service = Service::start_cold(config);
+    let service = Service::start_cold(config).await;
     assert_outage(&service).await;
 }
 
@@ -614,7 +630,8 @@ async fn a_site_may_let_sign_ups_pass_in_an_outage() {
     config.host("/nonexistent").dbname("idlink").user("idlink");
     let service = Service::on(crate::support::business::cold_store(config), |setup| {
         setup.shop.outage = Outage::Continue;
-    });
+    })
+    .await;
     let reply = service.ask(&local(SHOP, "one@example.org")).await;
     assert_continue(&reply, json!({}), "no number");
 }
@@ -625,7 +642,8 @@ async fn a_stalled_database_is_answered_for_within_the_deadline() {
     let service = Service::on(
         crate::support::business::store(server.config()).await,
         |_| {},
-    );
+    )
+    .await;
     // Connections are open, as in a service that has been running.
     service.ask(&local(TRADE, "one@example.org")).await;
     server.signal_all("STOP");
@@ -645,7 +663,8 @@ async fn a_killed_database_is_answered_for_and_found_again() {
     let service = Service::on(
         crate::support::business::store(server.config()).await,
         |_| {},
-    );
+    )
+    .await;
     service.ask(&local(TRADE, "one@example.org")).await;
     server.signal("KILL");
     assert_outage(&service).await;

@@ -1,25 +1,19 @@
-//! The connector behind a real socket, on a database of its own.
+//! The service as it runs in production, behind real sockets, on a database
+//! of the test's own.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
-use actix_web::web::Data;
-use actix_web::{App, HttpServer};
-use arc_swap::ArcSwap;
+use idlink::config::{ProviderSettings, Settings, SiteSettings};
 use idlink::connectors::caller::BasicCredential;
-use idlink::connectors::{self, Connectors};
 use idlink::domain::customer::CustomerType;
 use idlink::domain::directory::Directory;
 use idlink::domain::site::Site;
 use idlink::domain::tenant::Tenant;
-use idlink::linking::Linking;
-use idlink::sign_up::SignUps;
+use idlink::server::{self, Running};
 use idlink::store::Store;
-use idlink::tracked::Tracked;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::Value;
-use tokio::runtime::Handle;
 use tokio_postgres::Config;
 
 use super::business;
@@ -43,7 +37,7 @@ pub(crate) struct Service {
     pub(crate) store: Store,
     url: String,
     client: Client,
-    server: ServerHandle,
+    _running: Running,
 }
 
 pub(crate) struct Reply {
@@ -63,15 +57,15 @@ impl Service {
     pub(crate) async fn start(change: impl FnOnce(&mut Setup)) -> (Self, Database) {
         let database = database().await;
         let store = business::store(database.config()).await;
-        (Self::on(store, change), database)
+        (Self::on(store, change).await, database)
     }
 
     /// A service on a database that may not answer.
-    pub(crate) fn start_cold(config: Config) -> Self {
-        Self::on(business::cold_store(config), |_| {})
+    pub(crate) async fn start_cold(config: Config) -> Self {
+        Self::on(business::cold_store(config), |_| {}).await
     }
 
-    pub(crate) fn on(store: Store, change: impl FnOnce(&mut Setup)) -> Self {
+    pub(crate) async fn on(store: Store, change: impl FnOnce(&mut Setup)) -> Self {
         let mut setup = Setup {
             tenant: Arc::unwrap_or_clone(business::tenant()),
             trade: business::site(CustomerType::B2b),
@@ -80,46 +74,17 @@ impl Service {
         setup.trade.client_ids = [TRADE.to_owned()].into();
         setup.shop.client_ids = [SHOP.to_owned()].into();
         change(&mut setup);
-        let connectors = Connectors {
-            fallback: setup.trade.messages.clone(),
-            callers: [(
-                "contoso".to_owned(),
-                vec![BasicCredential {
-                    username: USERNAME.to_owned(),
-                    password: PASSWORD.into(),
-                    not_after: None,
-                }],
-            )]
-            .into(),
-            directory: Arc::new(Directory::new([setup.tenant], [setup.trade, setup.shop])),
-        };
-        let connectors = Data::new(ArcSwap::from_pointee(connectors));
-        let tracked = Tracked::new(Handle::current());
-        let sign_ups = SignUps::new(store.clone(), tracked.clone());
-        let linking = Linking::new(store.clone(), tracked);
-        let server = HttpServer::new(move || {
-            App::new()
-                .app_data(connectors.clone())
-                .app_data(Data::new(sign_ups.clone()))
-                .app_data(Data::new(linking.clone()))
-                .configure(connectors::configure)
-        })
-        .workers(2)
-        .disable_signals()
-        .bind(("127.0.0.1", 0))
-        .unwrap();
-        let url = format!("http://{}", server.addrs()[0]);
-        let server = server.run();
-        let handle = server.handle();
-        tokio::spawn(server);
+        let running = server::start(settings(setup), store.clone(), None)
+            .await
+            .unwrap();
         Self {
             store,
-            url,
+            url: format!("http://{}", running.address),
+            _running: running,
             client: Client::builder()
                 .timeout(Duration::from_secs(30))
                 .build()
                 .unwrap(),
-            server: handle,
         }
     }
 
@@ -140,10 +105,38 @@ impl Service {
     }
 }
 
-impl Drop for Service {
-    fn drop(&mut self) {
-        drop(self.server.stop(false));
+fn settings(setup: Setup) -> Settings {
+    let mut settings = Settings::default();
+    settings.server.listen = ([127, 0, 0, 1], 0).into();
+    settings.server.management_listen = ([127, 0, 0, 1], 0).into();
+    settings.server.workers = Some(2);
+    settings.callers.insert(
+        setup.tenant.name.clone(),
+        vec![BasicCredential {
+            username: USERNAME.to_owned(),
+            password: PASSWORD.into(),
+            not_after: None,
+        }],
+    );
+    settings.providers.insert(
+        setup.tenant.name.clone(),
+        ProviderSettings {
+            // Nobody listens there: these tests bring no tokens.
+            metadata_url: "http://127.0.0.1:9/{policy}/v2.0/.well-known/openid-configuration"
+                .to_owned(),
+            default_policy: setup.tenant.policies[0].clone(),
+            allowed_hosts: Vec::new(),
+        },
+    );
+    for site in [&setup.trade, &setup.shop] {
+        let access = SiteSettings {
+            policy: setup.tenant.policies[0].clone(),
+            keys: Vec::new(),
+        };
+        settings.sites.insert(site.name.clone(), access);
     }
+    settings.directory = Directory::new([setup.tenant], [setup.trade, setup.shop]);
+    settings
 }
 
 pub(crate) async fn send(request: RequestBuilder) -> Reply {

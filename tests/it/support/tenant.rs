@@ -161,8 +161,12 @@ impl StubTenant {
     }
 
     pub(crate) async fn publish_metadata(&self, document: Value) {
+        self.publish_metadata_of(POLICY, document).await;
+    }
+
+    pub(crate) async fn publish_metadata_of(&self, policy: &str, document: Value) {
         self.get(
-            &format!("/{POLICY}/v2.0/.well-known/openid-configuration"),
+            &format!("/{policy}/v2.0/.well-known/openid-configuration"),
             ResponseTemplate::new(200).set_body_json(document),
         )
         .await;
