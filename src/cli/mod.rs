@@ -3,6 +3,7 @@
 mod attempt;
 mod context;
 mod customer;
+mod demo;
 mod feature;
 mod link;
 mod migrate;
@@ -32,6 +33,7 @@ pub struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::DemoCommand),
     Migrate(migrate::MigrateCommand),
     Feature(feature::FeatureCommand),
     Customer(customer::CustomerCommand),
@@ -46,6 +48,7 @@ impl CommandLine {
     pub async fn run(self) -> Result<(), Failure> {
         let context = Context::new(self.config, self.data_dir, std::env::vars());
         match self.command {
+            Command::Demo(command) => Ok(command.run(&context).await?),
             Command::Migrate(command) => Ok(command.run(&context).await?),
             Command::Feature(command) => Ok(command.run(&context).await?),
             Command::Customer(command) => Ok(command.run(&context).await?),

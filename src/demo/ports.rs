@@ -54,7 +54,9 @@ pub enum PortError {
 
 impl Ports {
     fn starting_at(first: u16) -> Option<Self> {
-        (1024..=u16::MAX - 4).contains(&first).then_some(Self(first))
+        (1024..=u16::MAX - 4)
+            .contains(&first)
+            .then_some(Self(first))
     }
 
     pub fn trade(self) -> u16 {

@@ -36,8 +36,6 @@ fn text(ports: Ports, issuer: &str) -> String {
 listen = "127.0.0.1:{service}"
 management_listen = "127.0.0.1:{management}"
 public_url = "http://localhost:{service}"
-drain_seconds = 0
-workers = 2
 
 [legal_entities.{LEGAL_ENTITY}]
 

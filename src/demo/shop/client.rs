@@ -177,9 +177,8 @@ impl Client {
         metadata: &Metadata,
         begun: &Begun,
     ) -> Result<(), Trouble> {
-        let is = |name: &str, expected: &str| {
-            claims.get(name).and_then(Value::as_str) == Some(expected)
-        };
+        let is =
+            |name: &str, expected: &str| claims.get(name).and_then(Value::as_str) == Some(expected);
         let expires = claims.get("exp").and_then(Value::as_i64).unwrap_or(0);
         let checks = [
             (is("iss", &metadata.issuer), "issuer"),
