@@ -6,7 +6,10 @@
     reason = "a test that cannot set up must fail"
 )]
 
+mod browser;
+mod clients;
 mod config;
+mod demo;
 mod embedded;
 mod emulator;
 mod linking;
