@@ -93,8 +93,7 @@ impl DemoCommand {
         interrupts.next().await;
         tokio::select! {
             stopped = begun.stop() => stopped,
-            // Somebody is in a hurry. The database recovers from it.
-            () = interrupts.next() => Ok(()),
+            () = interrupts.again() => Ok(()),
         }
     }
 }
@@ -366,6 +365,18 @@ impl Interrupts {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+        }
+    }
+
+    /// Waits for somebody who has lost patience. What comes along with the
+    /// first signal, from a terminal and a supervisor at once, is none.
+    async fn again(&mut self) {
+        let begun = Instant::now();
+        loop {
+            self.next().await;
+            if begun.elapsed() > Duration::from_secs(1) {
+                return;
+            }
         }
     }
 }

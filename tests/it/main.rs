@@ -6,6 +6,7 @@
     reason = "a test that cannot set up must fail"
 )]
 
+mod architecture;
 mod browser;
 mod clients;
 mod config;
