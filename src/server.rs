@@ -219,6 +219,7 @@ fn app(
 fn serve(state: &Arc<State>, listener: TcpListener) -> Result<Listening, StartError> {
     let of_worker = Arc::clone(state);
     let mut server = HttpServer::new(move || app(Arc::clone(&of_worker)))
+        .on_connect(tls::note_peer)
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_LIMIT)
         .tls_handshake_timeout(HEAD_LIMIT)
@@ -230,7 +231,7 @@ fn serve(state: &Arc<State>, listener: TcpListener) -> Result<Listening, StartEr
     }
     let address = local_address(&listener, state.settings.load().server.listen)?;
     let bound = match &state.certificate {
-        Some(shown) => server.listen_rustls_0_23(listener, shown.config()?),
+        Some(shown) => server.listen_rustls_0_23(listener, shown.config_for_callers(&state.asks)?),
         None => server.listen(listener),
     };
     Ok(run(bound

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 
 use super::{Context, ContextError};
 use crate::config::{Settings, Tls};
+use crate::connectors::caller::Callers;
 use crate::domain::identity::Provider as UpstreamProvider;
 use crate::domain::site::Mode;
 use crate::domain::tenant::{MissingIdentities, Tenant};
@@ -188,8 +189,8 @@ fn check_credentials(
         .callers
         .get(name)
         .into_iter()
-        .flatten()
-        .map(|credential| credential.not_after.map(|end| (end - now).whole_days()))
+        .flat_map(Callers::ends)
+        .map(|end| end.map(|end| (end - now).whole_days()))
         .collect();
     let valid = |days: &Option<i64>| days.is_none_or(|days| days >= 0);
     let last = ends

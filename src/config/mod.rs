@@ -2,6 +2,7 @@
 //! whole. README.md beside this file says what every key means.
 
 mod address;
+mod caller;
 mod database;
 mod legal_entity;
 mod messages;
@@ -18,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret;
 
-use crate::connectors::caller::BasicCredential;
+use crate::connectors::caller::{Callers, Proxy};
 use crate::domain::directory::Directory;
 use crate::oidc::ProviderSettings;
 use crate::sites::key::SiteKey;
@@ -43,12 +44,14 @@ pub struct Settings {
     /// Tenants and sites as the rules know them.
     pub directory: Directory,
     /// Who may call, by tenant.
-    pub callers: BTreeMap<String, Vec<BasicCredential>>,
+    pub callers: BTreeMap<String, Callers>,
+    /// Who may say which certificate a caller has shown elsewhere.
+    pub proxy: Option<Proxy>,
     /// Where each tenant is asked, by tenant.
     pub providers: BTreeMap<String, ProviderSettings>,
     /// What only the edges know of a site, by site.
     pub sites: BTreeMap<String, SiteSettings>,
-    /// The files that secrets were read from.
+    /// The files that secrets and authorities were read from.
     pub secret_files: Vec<PathBuf>,
 }
 
@@ -119,17 +122,20 @@ impl Settings {
         let root = Section::root(root, report);
         let server = Server::read(&root.section("server"));
         let database = Database::read(&root.section("database"));
+        let proxy = caller::read_proxy(&root.section("proxy"));
         let legal_entities = LegalEntitySettings::read_all(&root);
         let tenants = tenant::read_all(&root);
         let sites = site::read_all(&root, &legal_entities, &tenants);
         check_issuers(&tenants, report);
         check_credentials(&tenants, report);
+        check_certificates(&tenants, server.tls.is_some() || proxy.is_some(), report);
         check_client_ids(&sites, report);
         check_keys(&sites, report);
         Self {
             server,
             database,
             legal_entities,
+            proxy,
             ..Self::assemble(tenants, sites)
         }
     }
@@ -149,7 +155,7 @@ impl Settings {
         };
         for read in tenants {
             let name = read.tenant.name;
-            settings.callers.insert(name.clone(), read.credentials);
+            settings.callers.insert(name.clone(), read.callers);
             settings.providers.insert(name, read.provider);
         }
         for (site, access) in sites {
@@ -177,10 +183,20 @@ fn check_credentials(tenants: &[tenant::Read], report: &Report<'_>) {
         .iter()
         .flat_map(|tenant| &tenant.credentials)
         .collect();
-    let same = |a: &BasicCredential, b: &BasicCredential| {
-        a.username == b.username && a.password.expose_secret() == b.password.expose_secret()
-    };
-    report_repeated(&credentials, same, report);
+    report_repeated(&credentials, caller::Proof::is_same, report);
+}
+
+/// A certificate comes with TLS, ours or a proxy's.
+fn check_certificates(tenants: &[tenant::Read], has_tls: bool, report: &Report<'_>) {
+    let credentials = tenants.iter().flat_map(|tenant| &tenant.credentials);
+    for Placed { value, place } in credentials {
+        if value.is_certificate() && !has_tls {
+            report.problem(
+                place,
+                "needs [server.tls], or [proxy] if TLS ends before us: nobody could show one",
+            );
+        }
+    }
 }
 
 /// A request names its application only, so within a tenant that must name

@@ -41,7 +41,7 @@ impl<'a> Report<'a> {
             .push(Problem::of(self.file, place, message));
     }
 
-    /// All problems, and the files that secrets were read from.
+    /// All problems, and the files that secrets and authorities were read from.
     pub(super) fn into_parts(self) -> (Vec<Problem>, Vec<PathBuf>) {
         (self.problems.into_inner(), self.secret_files.into_inner())
     }
@@ -109,6 +109,25 @@ impl<'a> Section<'a> {
     /// Whether the section was written at all.
     pub(super) fn is_given(&self) -> bool {
         self.table.is_some()
+    }
+
+    /// Whether the key was written at all.
+    pub(super) fn has(&self, key: &'static str) -> bool {
+        self.node(key).is_some()
+    }
+
+    /// Whether a list was written and is not empty, sound or not.
+    pub(super) fn has_entries(&self, key: &'static str) -> bool {
+        self.node(key).is_some_and(|(node, _)| match &node.value {
+            Value::List(items) => !items.is_empty(),
+            Value::Variable(text) => !text.trim().is_empty(),
+            _ => true,
+        })
+    }
+
+    /// Has a file read again when it changes.
+    pub(super) fn watch(&self, path: &Path) {
+        self.report.secret_files.borrow_mut().push(path.to_owned());
     }
 
     fn path_of(&self, key: &str) -> String {

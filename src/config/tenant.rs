@@ -1,14 +1,14 @@
 //! `[tenants.…]`: who calls us, whom they are trusted for, how they prove it.
 
-use crate::connectors::caller::BasicCredential;
+use crate::connectors::caller::Callers;
 use crate::domain::identity::{Issuer, LOCAL, Provider};
 use crate::domain::tenant::{ClaimNames, MissingIdentities, Tenant};
 use crate::domain::trust::Trust;
 use crate::oidc::ProviderSettings;
 
-use super::address;
 use super::problem::Placed;
-use super::reader::{PASSWORD, Section};
+use super::reader::Section;
+use super::{address, caller};
 
 /// A tenant as the settings describe it: what the rules know of it, and what
 /// only the edges do.
@@ -16,19 +16,16 @@ use super::reader::{PASSWORD, Section};
 pub(super) struct TenantSettings {
     pub(super) tenant: Tenant,
     pub(super) provider: ProviderSettings,
-    /// Never empty: a tenant that anybody may speak for is a mistake.
-    pub(super) credentials: Vec<BasicCredential>,
+    /// Never without any: a tenant that anybody may speak for is a mistake.
+    pub(super) callers: Callers,
 }
-
-/// A credential and the entry it was written in.
-pub(super) type PlacedCredential = Placed<BasicCredential>;
 
 /// What could be read of a tenant; `None` where a problem was reported.
 pub(super) struct Read {
     pub(super) name: String,
     pub(super) issuers: Vec<Placed<String>>,
     pub(super) policies: Vec<String>,
-    pub(super) credentials: Vec<PlacedCredential>,
+    pub(super) credentials: Vec<Placed<caller::Proof>>,
     pub(super) settings: Option<TenantSettings>,
 }
 
@@ -55,7 +52,7 @@ fn read(name: String, section: &Section<'_>) -> Read {
         ],
     );
     let claims = claims(section);
-    let credentials = credentials(section);
+    let (callers, credentials) = caller::read(section);
     let issuers: Vec<_> = issuer.iter().chain(&aliases).cloned().collect();
     let settings = issuer
         .zip(metadata_url)
@@ -75,10 +72,7 @@ fn read(name: String, section: &Section<'_>) -> Read {
                     .map_or(MissingIdentities::Local, |found| found.value),
                 claims,
             },
-            credentials: credentials
-                .iter()
-                .map(|found| found.value.clone())
-                .collect(),
+            callers,
         });
     Read {
         name,
@@ -191,36 +185,4 @@ fn attribute(text: &str) -> Result<String, String> {
     } else {
         Err("must be the name of a custom attribute: letters, digits, `_`".to_owned())
     }
-}
-
-fn credentials(section: &Section<'_>) -> Vec<PlacedCredential> {
-    let entries = section.sections("credentials");
-    if entries.is_empty() && section.is_given() {
-        let key = &section.place.key;
-        section.problem(format!(
-            "has no credentials, so nobody could call for it: add [[{key}.credentials]] with \
-             `username` and `password`"
-        ));
-    }
-    entries.iter().filter_map(credential).collect()
-}
-
-fn credential(section: &Section<'_>) -> Option<PlacedCredential> {
-    let username = section.required_parsed("username", |text| {
-        if text.contains(|c: char| c == ':' || c.is_control()) {
-            Err("must hold no colon: HTTP Basic ends the name at the first".to_owned())
-        } else {
-            Ok(text.to_owned())
-        }
-    });
-    let password = section.required_secret(PASSWORD);
-    let not_after = section.moment("not_after");
-    Some(Placed {
-        value: BasicCredential {
-            username: username?.value,
-            password: password?.value,
-            not_after,
-        },
-        place: section.place.clone(),
-    })
 }

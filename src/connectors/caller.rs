@@ -1,32 +1,90 @@
-//! Who calls: HTTP Basic, checked before any of the body is read.
+//! Who calls: HTTP Basic, a bearer token, an API key, a client certificate;
+//! checked before any of the body is read.
+//!
+//! Every method keeps several credentials with an end each, so that one can
+//! be rolled while the other still counts. Nothing that a caller can see or
+//! measure tells a wrong credential from an unknown tenant; the log does.
 
-use std::fmt;
+mod certificate;
+mod proxy;
+mod secret;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
 
 use actix_web::HttpRequest;
-use actix_web::http::header::AUTHORIZATION;
-use aws_lc_rs::digest;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use secrecy::{ExposeSecret, SecretString};
-use subtle::{Choice, ConstantTimeEq};
+use actix_web::http::header::HeaderName;
 use time::OffsetDateTime;
 
 use super::Connectors;
 use crate::domain::tenant::Tenant;
-use std::sync::Arc;
 
-/// A user name and password that a tenant's connector may present.
-#[derive(Clone)]
-pub struct BasicCredential {
-    pub username: String,
-    pub password: SecretString,
-    /// Refused from then on.
-    pub not_after: Option<OffsetDateTime>,
+pub use certificate::{
+    Accepted, Authority, AuthorityError, CertificateCredential, ClientCertificate, Fingerprint,
+    Peer,
+};
+pub use proxy::{Network, Proxy};
+pub use secret::{BasicCredential, SharedSecret};
+
+use secret::Presented;
+
+/// The header that carries an API key unless the tenant names another one.
+pub const API_KEY_HEADER: HeaderName = HeaderName::from_static("x-api-key");
+
+/// A way to prove who calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Method {
+    Basic,
+    Bearer,
+    ApiKey,
+    Certificate,
 }
 
-impl fmt::Debug for BasicCredential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("BasicCredential(…)")
+impl Method {
+    pub const ALL: [Self; 4] = [Self::Basic, Self::Bearer, Self::ApiKey, Self::Certificate];
+
+    /// As in the settings, in the log and in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Basic => "basic",
+            Self::Bearer => "bearer",
+            Self::ApiKey => "api_key",
+            Self::Certificate => "certificate",
+        }
+    }
+}
+
+/// Who may speak for one tenant.
+#[derive(Clone, Debug)]
+pub struct Callers {
+    pub basic: Vec<BasicCredential>,
+    pub bearer: Vec<SharedSecret>,
+    pub api_keys: Vec<SharedSecret>,
+    pub api_key_header: HeaderName,
+    pub certificates: Vec<CertificateCredential>,
+    /// All of these must fit. Empty: any one method is enough.
+    pub require: BTreeSet<Method>,
+}
+
+impl Default for Callers {
+    fn default() -> Self {
+        Self {
+            basic: Vec::new(),
+            bearer: Vec::new(),
+            api_keys: Vec::new(),
+            api_key_header: API_KEY_HEADER,
+            certificates: Vec::new(),
+            require: BTreeSet::new(),
+        }
+    }
+}
+
+impl From<Vec<BasicCredential>> for Callers {
+    fn from(basic: Vec<BasicCredential>) -> Self {
+        Self {
+            basic,
+            ..Self::default()
+        }
     }
 }
 
@@ -35,135 +93,143 @@ impl fmt::Debug for BasicCredential {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unknown;
 
-/// The tenant in whose name the caller speaks.
+/// Why a method does not speak for the caller: for the log, never for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reason {
+    /// Nothing was presented.
+    Missing,
+    /// Repeated, or not in the method's own form.
+    Malformed,
+    /// None of the tenant's.
+    Wrong,
+    /// One of the tenant's, past its `not_after`.
+    Ended,
+    /// The certificate's own time has not come.
+    NotYetValid,
+    /// The certificate's own time is over.
+    Expired,
+    /// The certificate was not issued for clients.
+    Purpose,
+}
+
+impl Reason {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Malformed => "malformed",
+            Self::Wrong => "wrong",
+            Self::Ended => "ended",
+            Self::NotYetValid => "not yet valid",
+            Self::Expired => "expired",
+            Self::Purpose => "wrong purpose",
+        }
+    }
+}
+
+type Verdict = Result<(), Reason>;
+
+/// The tenant in whose name the caller speaks. A refusal is written to the
+/// log and counted here.
 pub fn identify(
     request: &HttpRequest,
     tenant: &str,
     connectors: &Connectors,
     now: OffsetDateTime,
 ) -> Result<Arc<Tenant>, Unknown> {
-    let presented = presented(request);
-    let accepted = connectors
-        .callers
-        .get(tenant)
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    // Every credential is compared, whichever fits: the time that a refusal
-    // takes tells nothing about them.
-    let fits = accepted
-        .iter()
-        .filter(|credential| credential.not_after.is_none_or(|end| now < end))
-        .fold(Choice::from(0), |fits, credential| {
-            fits | credential.fits(presented.as_ref())
-        });
-    match (bool::from(fits), connectors.directory.tenant(tenant)) {
-        (true, Some(tenant)) => Ok(tenant.clone()),
-        (true, None) | (false, _) => Err(Unknown),
+    let found = connectors.directory.tenant(tenant);
+    let callers = connectors.callers.get(tenant).unwrap_or(&NOBODY);
+    let presented = Presented::by(request, callers, connectors.proxy.as_ref(), now);
+    let verdicts = callers.judge(&presented, now);
+    match (callers.decide(verdicts), found) {
+        (Ok(()), Some(tenant)) => Ok(Arc::clone(tenant)),
+        (Err((method, reason)), Some(tenant)) => Err(refuse(&tenant.name, method, reason.as_str())),
+        // The name is the caller's own text, and is not repeated.
+        (Err((method, _)), None) => Err(refuse("unknown", method, "unknown tenant")),
+        (Ok(()), None) => Err(refuse("unknown", None, "unknown tenant")),
     }
 }
 
-/// User name and password as they were sent.
-struct Presented {
-    username: Vec<u8>,
-    password: Vec<u8>,
-}
-
-/// `None` unless there is exactly one well-formed `Authorization: Basic`.
-fn presented(request: &HttpRequest) -> Option<Presented> {
-    let mut headers = request.headers().get_all(AUTHORIZATION);
-    let header = headers.next()?;
-    if headers.next().is_some() {
-        return None;
+/// What unknown tenants are compared with, so that asking for one takes the
+/// same time: two of everything, as while credentials are exchanged.
+static NOBODY: LazyLock<Callers> = LazyLock::new(|| {
+    let secret = || SharedSecret {
+        secret: secret::unguessable(),
+        not_after: None,
+    };
+    let basic = || BasicCredential {
+        username: "nobody".to_owned(),
+        password: secret::unguessable(),
+        not_after: None,
+    };
+    Callers {
+        basic: vec![basic(), basic()],
+        bearer: vec![secret(), secret()],
+        api_keys: vec![secret(), secret()],
+        ..Callers::default()
     }
-    let (scheme, encoded) = header.to_str().ok()?.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let plain = STANDARD.decode(encoded.trim()).ok()?;
-    // At the first colon: a user name has none (RFC 7617), a password may.
-    let colon = plain.iter().position(|byte| *byte == b':')?;
-    Some(Presented {
-        username: plain[..colon].to_vec(),
-        password: plain[colon + 1..].to_vec(),
-    })
-}
+});
 
-impl BasicCredential {
-    /// Compares digests, so that not even the lengths show.
-    fn fits(&self, presented: Option<&Presented>) -> Choice {
-        let (username, password, there) = match presented {
-            Some(presented) => (
-                presented.username.as_slice(),
-                presented.password.as_slice(),
-                Choice::from(1),
-            ),
-            None => (&[][..], &[][..], Choice::from(0)),
-        };
-        same(self.username.as_bytes(), username)
-            & same(self.password.expose_secret().as_bytes(), password)
-            & there
-    }
-}
-
-fn same(one: &[u8], other: &[u8]) -> Choice {
-    let digest = |bytes| digest::digest(&digest::SHA256, bytes);
-    digest(one).as_ref().ct_eq(digest(other).as_ref())
-}
-
-#[cfg(test)]
-mod tests {
-    use actix_web::test::TestRequest;
-
-    use super::*;
-
-    fn is_accepted(header: &str) -> bool {
-        let request = TestRequest::default()
-            .insert_header((AUTHORIZATION, header))
-            .to_http_request();
-        let credential = BasicCredential {
-            username: "b2c-caller".to_owned(),
-            password: "s3:cret".into(),
-            not_after: None,
-        };
-        bool::from(credential.fits(presented(&request).as_ref()))
+impl Callers {
+    /// When each of the credentials ends, if ever.
+    pub fn ends(&self) -> impl Iterator<Item = Option<OffsetDateTime>> {
+        let basic = self.basic.iter().map(|credential| credential.not_after);
+        let secrets = self.bearer.iter().chain(&self.api_keys);
+        let certificates = self.certificates.iter();
+        basic
+            .chain(secrets.map(|secret| secret.not_after))
+            .chain(certificates.map(|certificate| certificate.not_after))
     }
 
-    #[test]
-    fn credentials_are_split_at_the_first_colon_and_compared_whole() {
-        // base64("b2c-caller:s3:cret") and what is almost it.
-        let cases = [
-            ("Basic YjJjLWNhbGxlcjpzMzpjcmV0", true, "right"),
-            (
-                "basic YjJjLWNhbGxlcjpzMzpjcmV0",
-                true,
-                "scheme in lower case",
-            ),
-            ("BASIC YjJjLWNhbGxlcjpzMzpjcmV0", true, "scheme in capitals"),
-            (
-                "Basic YjJjLWNhbGxlcjpzMw==",
-                false,
-                "up to the second colon",
-            ),
-            ("Basic YjJjLWNhbGxlcjpzM2NyZXQ=", false, "another password"),
-            ("Basic YjJjLWNhbGxlcg==", false, "no colon"),
-            ("Basic Og==", false, "both empty"),
-            ("Basic", false, "nothing behind the scheme"),
-            ("Basic !!!!", false, "no base64"),
-            ("Bearer YjJjLWNhbGxlcjpzMzpjcmV0", false, "another scheme"),
-            ("", false, "empty"),
-        ];
-        for (header, expected, why) in cases {
-            assert_eq!(is_accepted(header), expected, "{why}");
+    /// Every method is judged, whichever fits: the time that a refusal takes
+    /// tells nothing about them.
+    fn judge(&self, presented: &Presented, now: OffsetDateTime) -> [(Method, Verdict); 4] {
+        Method::ALL.map(|method| {
+            let verdict = match method {
+                Method::Basic => secret::judge_basic(&self.basic, presented.basic(), now),
+                Method::Bearer => secret::judge(&self.bearer, presented.bearer(), now),
+                Method::ApiKey => secret::judge(&self.api_keys, presented.api_key(), now),
+                Method::Certificate => {
+                    certificate::judge(&self.certificates, presented.certificate(), now)
+                }
+            };
+            (method, verdict)
+        })
+    }
+
+    /// On a refusal, the method that the caller tried or should have tried.
+    fn decide(&self, verdicts: [(Method, Verdict); 4]) -> Result<(), (Option<Method>, Reason)> {
+        let failed = |(method, verdict): (Method, Verdict)| Some((method, verdict.err()?));
+        let mut required = verdicts
+            .into_iter()
+            .filter(|(method, _)| self.require.contains(method));
+        let any_fits = verdicts.iter().any(|(_, verdict)| verdict.is_ok());
+        if let Some((method, reason)) = required.find_map(failed) {
+            return Err((Some(method), reason));
+        }
+        if !self.require.is_empty() || any_fits {
+            return Ok(());
+        }
+        let tried = verdicts
+            .into_iter()
+            .filter_map(failed)
+            .find(|(_, reason)| *reason != Reason::Missing);
+        match tried {
+            Some((method, reason)) => Err((Some(method), reason)),
+            None => Err((None, Reason::Missing)),
         }
     }
+}
 
-    #[test]
-    fn two_authorization_headers_are_none() {
-        let header = "Basic YjJjLWNhbGxlcjpzMzpjcmV0";
-        let request = TestRequest::default()
-            .append_header((AUTHORIZATION, header))
-            .append_header((AUTHORIZATION, header))
-            .to_http_request();
-        assert!(presented(&request).is_none());
-    }
+/// One line and one count for each refusal, with nothing that was presented.
+fn refuse(tenant: &str, method: Option<Method>, reason: &'static str) -> Unknown {
+    let method = method.map_or("none", Method::as_str);
+    tracing::warn!(tenant, method, reason, "a caller was refused");
+    metrics::counter!(
+        "idlink_callers_refused_total",
+        "tenant" => tenant.to_owned(),
+        "method" => method,
+        "reason" => reason
+    )
+    .increment(1);
+    Unknown
 }

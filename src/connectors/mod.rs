@@ -16,13 +16,15 @@ use actix_web::web;
 
 use crate::domain::directory::Directory;
 use crate::domain::site::Messages;
-use caller::BasicCredential;
+use caller::{Callers, Proxy};
 
 /// What the connectors know, exchanged as a whole when settings are reloaded.
 pub struct Connectors {
     pub directory: Arc<Directory>,
     /// Who may call, by tenant. Two credentials are valid while one is rolled.
-    pub callers: BTreeMap<String, Vec<BasicCredential>>,
+    pub callers: BTreeMap<String, Callers>,
+    /// Who may say which certificate a caller has shown elsewhere.
+    pub proxy: Option<Proxy>,
     /// For people of whom not even the site is known.
     pub fallback: Messages,
 }

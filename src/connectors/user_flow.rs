@@ -50,7 +50,6 @@ pub(super) async fn handle(
     let connectors = connectors.load_full();
     let now = OffsetDateTime::now_utc();
     let Ok(tenant) = caller::identify(&request, &path, &connectors, now) else {
-        tracing::warn!("a user flow's caller was refused: unknown tenant or credentials");
         return refuse_caller();
     };
     if !Media::Json.is_announced(request.headers()) {

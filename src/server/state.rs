@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use url::Url;
 
 use super::StartError;
-use super::tls::{Certificate, Shown, TlsError};
+use super::tls::{Asks, Certificate, Shown, TlsError};
 use crate::config::{self, Settings};
 use crate::connectors::Connectors;
 use crate::linking::Linking;
@@ -32,6 +32,8 @@ pub(super) struct State {
     pub(super) store: Store,
     pub(super) tracked: Tracked,
     pub(super) certificate: Option<Arc<Shown>>,
+    /// Whether callers are asked for a certificate of theirs.
+    pub(super) asks: Asks,
     pub(super) connectors: Data<ArcSwap<Connectors>>,
     pub(super) sign_ups: Data<SignUps>,
     pub(super) linking: Data<Linking>,
@@ -54,7 +56,10 @@ impl State {
         let providers = providers(&settings, &BTreeMap::new(), &http);
         let connectors = connectors(&settings)?;
         let sites = sites(&settings, providers, &public_url);
+        let asks = Asks::default();
+        asks.set(takes_certificates(&settings));
         Ok(Arc::new(Self {
+            asks,
             sign_ups: Data::new(SignUps::new(store.clone(), tracked.clone())),
             linking: Data::new(Linking::new(store.clone(), tracked.clone())),
             connectors: Data::new(ArcSwap::from_pointee(connectors)),
@@ -136,6 +141,7 @@ impl State {
         }
         let providers = providers(&settings, &self.sites.load().providers, &self.http);
         let sites = sites(&settings, providers, &self.public_url);
+        self.asks.set(takes_certificates(&settings));
         self.connectors.store(Arc::new(connectors));
         self.sites.store(Arc::new(sites));
         self.settings.store(Arc::new(settings));
@@ -161,10 +167,16 @@ pub(super) enum Refusal {
     Start(#[from] StartError),
 }
 
+fn takes_certificates(settings: &Settings) -> bool {
+    let mut callers = settings.callers.values();
+    callers.any(|callers| !callers.certificates.is_empty())
+}
+
 fn connectors(settings: &Settings) -> Result<Connectors, StartError> {
     Ok(Connectors {
         directory: Arc::new(settings.directory.clone()),
         callers: settings.callers.clone(),
+        proxy: settings.proxy.clone(),
         fallback: config::fallback_messages().ok_or(StartError::Messages)?,
     })
 }

@@ -1,20 +1,36 @@
-//! The certificate we show, which may be exchanged while we run.
+//! The certificate we show, which may be exchanged while we run, and the one
+//! that we ask callers for.
+//!
+//! A handshake proves that a caller holds the key of the certificate they
+//! show, and nothing else: only the request says whose connector it is, so
+//! only there is known whether the certificate counts. Whoever shows a wrong
+//! one is told so like everybody else (`connectors/caller`), and leaves a line.
 
+use std::any::Any;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use actix_tls::accept::rustls_0_23::TlsStream;
+use actix_web::dev::Extensions;
+use actix_web::rt::net::TcpStream;
 use arc_swap::ArcSwap;
-use rustls::ServerConfig;
-use rustls::crypto::aws_lc_rs;
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::{
+    WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature,
+};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls::{DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme};
 use time::OffsetDateTime;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::config::Tls;
+use crate::connectors::caller::Peer;
 
 /// Why certificate and key cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -128,6 +144,24 @@ impl Shown {
         self.0.load().not_after
     }
 
+    /// For callers: asks for a certificate while `asks` says so. Nothing is
+    /// resumed there, because a resumed session would vouch for a certificate
+    /// without its key; with P-256 it saves next to nothing anyway.
+    pub fn config_for_callers(self: &Arc<Self>, asks: &Asks) -> Result<ServerConfig, TlsError> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let possession = Possession {
+            asks: asks.clone(),
+            algorithms: provider.signature_verification_algorithms,
+        };
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+            .with_client_cert_verifier(Arc::new(possession))
+            .with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>);
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+        Ok(config)
+    }
+
     /// TLS 1.2 and 1.3; the provider is named, because a process may hold
     /// several and has no default then.
     pub fn config(self: &Arc<Self>) -> Result<ServerConfig, TlsError> {
@@ -143,5 +177,78 @@ impl Shown {
 impl ResolvesServerCert for Shown {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(Arc::clone(&self.0.load().key))
+    }
+}
+
+/// Whether some tenant's callers may prove themselves by a certificate.
+/// Exchanged while we run; connections that stand were asked or not.
+#[derive(Clone, Debug, Default)]
+pub struct Asks(Arc<AtomicBool>);
+
+impl Asks {
+    pub fn set(&self, asks: bool) {
+        self.0.store(asks, Ordering::Relaxed);
+    }
+}
+
+/// Takes any certificate whose key the caller holds, and none.
+#[derive(Debug)]
+struct Possession {
+    asks: Asks,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ClientCertVerifier for Possession {
+    fn offer_client_auth(&self) -> bool {
+        self.asks.0.load(Ordering::Relaxed)
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    /// None: a caller given hints sends nothing else, and a pinned
+    /// certificate has no authority to hint at.
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+/// Notes with a new connection which certificate its client has shown.
+pub(super) fn note_peer(connection: &dyn Any, notes: &mut Extensions) {
+    if let Some(stream) = connection.downcast_ref::<TlsStream<TcpStream>>() {
+        let (_, session) = stream.get_ref();
+        notes.insert(Peer::of(session.peer_certificates().unwrap_or_default()));
     }
 }

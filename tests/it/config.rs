@@ -125,7 +125,9 @@ fn the_example_is_a_sound_file() {
     assert_eq!(settings.sites["wholesale"].policy, "B2C_1_signupsignin");
     assert_eq!(settings.sites["wholesale"].keys.len(), 1);
     assert_eq!(
-        settings.callers["contoso"][0].password.expose_secret(),
+        settings.callers["contoso"].basic[0]
+            .password
+            .expose_secret(),
         "canary-password"
     );
     let provider = &settings.providers["contoso"];
@@ -164,7 +166,7 @@ fn every_line_that_the_example_comments_out_is_sound_too() {
         settings.server.tls.unwrap().certificate,
         folder.0.join("tls/idlink.pem")
     );
-    let [_, old] = settings.callers["contoso"].as_slice() else {
+    let [_, old] = settings.callers["contoso"].basic.as_slice() else {
         panic!("two credentials are valid at once");
     };
     assert_eq!(old.password.expose_secret(), "canary-old");
@@ -429,7 +431,9 @@ fn a_variable_sets_any_key_whatever_its_case() {
     assert_eq!(settings.server.drain, Duration::ZERO);
     assert_eq!(settings.legal_entities[0].number.prefix, "");
     assert_eq!(
-        settings.callers["contoso"][0].password.expose_secret(),
+        settings.callers["contoso"].basic[0]
+            .password
+            .expose_secret(),
         "canary-other"
     );
     let site = settings.directory.site("shop").unwrap();
@@ -496,7 +500,7 @@ fn a_secret_may_come_from_a_file_or_a_variable_and_is_never_shown() {
         "password_file = \"password\"",
     );
     let settings = folder.load(&from_file, &[]).unwrap();
-    let password = &settings.callers["contoso"][0].password;
+    let password = &settings.callers["contoso"].basic[0].password;
     assert_eq!(password.expose_secret(), "canary-from-file");
     assert_eq!(settings.secret_files, [folder.0.join("password")]);
     assert!(!format!("{settings:?}").contains("canary"));
@@ -505,7 +509,7 @@ fn a_secret_may_come_from_a_file_or_a_variable_and_is_never_shown() {
     let settings = folder
         .load(&from_variable, &[("P", "canary-from-variable")])
         .unwrap();
-    let password = &settings.callers["contoso"][0].password;
+    let password = &settings.callers["contoso"].basic[0].password;
     assert_eq!(password.expose_secret(), "canary-from-variable");
 
     let overridden = folder.load(
@@ -515,7 +519,9 @@ fn a_secret_may_come_from_a_file_or_a_variable_and_is_never_shown() {
             "canary-over",
         )],
     );
-    let password = overridden.unwrap().callers["contoso"][0].password.clone();
+    let password = overridden.unwrap().callers["contoso"].basic[0]
+        .password
+        .clone();
     assert_eq!(password.expose_secret(), "canary-over");
 
     folder.write("password", "canary\nsecond line\n");

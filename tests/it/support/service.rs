@@ -117,7 +117,8 @@ fn settings(setup: Setup) -> Settings {
             username: USERNAME.to_owned(),
             password: PASSWORD.into(),
             not_after: None,
-        }],
+        }]
+        .into(),
     );
     settings.providers.insert(
         setup.tenant.name.clone(),
