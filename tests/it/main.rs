@@ -10,6 +10,7 @@ mod architecture;
 mod browser;
 mod clients;
 mod config;
+mod crash;
 mod demo;
 mod embedded;
 mod emulator;
