@@ -7,11 +7,13 @@
 )]
 
 mod architecture;
+mod check;
 mod config;
 mod embedded;
 mod emulator;
 mod linking;
 mod oidc;
+mod server;
 mod sites;
 mod staff;
 mod support;
