@@ -4,6 +4,7 @@ mod attempt;
 mod check;
 mod context;
 mod customer;
+mod demo;
 mod feature;
 mod link;
 mod migrate;
@@ -34,6 +35,7 @@ pub struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::DemoCommand),
     Serve(serve::ServeCommand),
     Check(check::CheckCommand),
     Migrate(migrate::MigrateCommand),
@@ -50,6 +52,7 @@ impl CommandLine {
     pub async fn run(self) -> Result<(), Failure> {
         let context = Context::new(self.config, self.data_dir, std::env::vars());
         match self.command {
+            Command::Demo(command) => Ok(command.run(&context).await?),
             Command::Serve(command) => Ok(command.run(&context).await?),
             Command::Check(command) => Ok(command.run(&context).await?),
             Command::Migrate(command) => Ok(command.run(&context).await?),

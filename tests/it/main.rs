@@ -7,8 +7,11 @@
 )]
 
 mod architecture;
+mod browser;
 mod check;
+mod clients;
 mod config;
+mod demo;
 mod embedded;
 mod emulator;
 mod linking;
