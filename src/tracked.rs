@@ -38,7 +38,9 @@ impl Tracked {
         patience: Duration,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Option<T> {
-        let limited = tokio::time::timeout(LONGEST_TASK, work);
+        // Made inside the task: a timer belongs to the runtime that it is made
+        // on, and the caller's may be a worker's, which ends earlier.
+        let limited = async move { tokio::time::timeout(LONGEST_TASK, work).await };
         let task = self.tasks.spawn_on(limited, &self.runtime);
         match tokio::time::timeout(patience, task).await {
             Ok(Ok(Ok(done))) => Some(done),

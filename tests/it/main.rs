@@ -8,6 +8,7 @@
 
 mod architecture;
 mod browser;
+mod check;
 mod clients;
 mod config;
 mod crash;
@@ -16,6 +17,7 @@ mod embedded;
 mod emulator;
 mod linking;
 mod oidc;
+mod server;
 mod sites;
 mod staff;
 mod support;
