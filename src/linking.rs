@@ -288,10 +288,10 @@ async fn settle_match(
     now: OffsetDateTime,
 ) -> Result<Settled, StoreError> {
     let legal_entity = &recording.site.legal_entity;
-    let Some(email) = recording.address.email() else {
+    let Some(lookup) = lookup(recording) else {
         return Err(StoreError::Corrupt("a match without an address"));
     };
-    match tx.hold_customer(legal_entity, customer, email).await? {
+    match tx.hold_candidate(&lookup, customer).await? {
         Held::Changed => return Ok(Settled::Overtaken),
         Held::Unchanged => {}
     }

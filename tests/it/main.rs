@@ -11,6 +11,7 @@ mod embedded;
 mod emulator;
 mod linking;
 mod oidc;
+mod overtaken;
 mod sites;
 mod staff;
 mod support;

@@ -1,0 +1,71 @@
+//! Somebody else changes a row while a link is being recorded from it. Each
+//! race is made certain: the other transaction holds the row until recording
+//! waits for it, and only then commits.
+
+use std::time::Duration;
+
+use idlink::domain::answer::Refusal;
+use idlink::domain::customer::CustomerType;
+use idlink::domain::identity::Identity;
+use idlink::domain::site::Site;
+use idlink::linking::Outcome;
+
+use crate::linking::{Desk, PATIENCE, desk, recording, refusal};
+use crate::support::business::{OnFile, identity, proven, site};
+use crate::support::postgres::connect;
+
+const ADA: &str = "ada@example.org";
+
+/// Records while `change` is under way in another session, and commits that
+/// once recording waits for it.
+async fn record_during(desk: &Desk, site: &Site, who: &Identity, change: &str) -> Outcome {
+    let other = connect(&desk.database.config()).await;
+    other
+        .batch_execute(&format!("BEGIN; {change}"))
+        .await
+        .unwrap();
+    let (linking, recording) = (desk.linking.clone(), recording(site, who, proven(ADA)));
+    let outcome = tokio::spawn(async move { linking.record(recording, PATIENCE).await });
+    wait_for_a_waiter(desk).await;
+    other.batch_execute("COMMIT").await.unwrap();
+    outcome.await.unwrap()
+}
+
+async fn wait_for_a_waiter(desk: &Desk) {
+    let waiters = "
+        SELECT count(*) FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    for _ in 0..200 {
+        if desk.count(waiters).await > 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("recording never waited for the row");
+}
+
+async fn desk_with_ada() -> (Desk, Site) {
+    let desk = desk().await;
+    OnFile::person("B1", ADA, CustomerType::B2b)
+        .add(&desk.store)
+        .await;
+    (desk, site(CustomerType::B2b))
+}
+
+#[tokio::test]
+async fn a_customer_that_stops_being_a_candidate_is_not_linked() {
+    for change in [
+        "state = 'blocked'",
+        "state = 'pending'",
+        "is_b2b = false",
+        "kind = 'organisation'",
+        "email_origin = 'typed'",
+        "email_canonical = 'other@example.org', email_original = 'other@example.org'",
+    ] {
+        let (desk, trade) = desk_with_ada().await;
+        let change = format!("UPDATE customer SET {change}");
+        let outcome = record_during(&desk, &trade, &identity(1, "local"), &change).await;
+        assert_eq!(refusal(&outcome), Refusal::NotFound, "{change}");
+        assert_eq!(desk.count("SELECT count(*) FROM identity_link").await, 0);
+    }
+}
