@@ -182,10 +182,13 @@ async fn record_once(
     if let Some(link) = link {
         if now - link.created_at < YOUNG || now - link.last_seen_at > SEEN_LATELY {
             let transaction = store.begin().await?;
-            transaction
+            let held = transaction
                 .touch_link(&site.legal_entity, link.link_id, now)
                 .await?;
             transaction.commit().await?;
+            if held == Held::Changed {
+                return Ok(Run::Overtaken);
+            }
         }
         return match standing(link.state, link.number.clone()) {
             Ok(number) => Ok(Run::Done(linked(number, &link, ids))),
@@ -237,11 +240,11 @@ async fn enforce(
     // Linked while we waited, or by an earlier run of this very request whose
     // COMMIT was not heard of.
     if let Some(link) = tx.standing(legal_entity, &recording.identity).await? {
-        tx.touch_link(legal_entity, link.link_id, now).await?;
+        let held = tx.touch_link(legal_entity, link.link_id, now).await?;
         tx.commit().await?;
-        return Ok(match standing(link.state, link.number.clone()) {
-            Ok(number) => Run::Done(linked(number, &link, ids)),
-            Err(_) => Run::Overtaken,
+        return Ok(match (held, standing(link.state, link.number.clone())) {
+            (Held::Unchanged, Ok(number)) => Run::Done(linked(number, &link, ids)),
+            (Held::Changed, _) | (_, Err(_)) => Run::Overtaken,
         });
     }
     let found = match &lookup {

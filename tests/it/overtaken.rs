@@ -8,9 +8,9 @@ use idlink::domain::answer::Refusal;
 use idlink::domain::customer::CustomerType;
 use idlink::domain::identity::Identity;
 use idlink::domain::site::Site;
-use idlink::linking::Outcome;
+use idlink::linking::{Fresh, Outcome};
 
-use crate::linking::{Desk, PATIENCE, desk, recording, refusal};
+use crate::linking::{Desk, PATIENCE, desk, number, recording, refusal};
 use crate::support::business::{OnFile, identity, proven, site};
 use crate::support::postgres::connect;
 
@@ -68,4 +68,16 @@ async fn a_customer_that_stops_being_a_candidate_is_not_linked() {
         assert_eq!(refusal(&outcome), Refusal::NotFound, "{change}");
         assert_eq!(desk.count("SELECT count(*) FROM identity_link").await, 0);
     }
+}
+
+#[tokio::test]
+async fn a_link_that_ends_while_it_is_answered_from_is_decided_anew() {
+    let (desk, trade) = desk_with_ada().await;
+    let ada = identity(1, "local");
+    desk.record(&trade, &ada, proven(ADA)).await;
+    let revoke = "UPDATE identity_link SET revoked_at = now(), revoked_by = 'mia'";
+    let outcome = record_during(&desk, &trade, &ada, revoke).await;
+    assert_eq!(number(&outcome), ("B1", Fresh::New));
+    let active = "SELECT count(*) FROM identity_link WHERE revoked_at IS NULL";
+    assert_eq!(desk.count(active).await, 1);
 }
