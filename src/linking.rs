@@ -327,7 +327,11 @@ async fn end_link(
     let legal_entity = &recording.site.legal_entity;
     let actor = "idlink";
     let detail = json!({ "replaced_by": ids.link.0, "site": recording.site.name });
-    tx.revoke_link(legal_entity, link, actor, now).await?;
+    let ended = tx.revoke_link(legal_entity, link, actor, now).await?;
+    if ended.is_none() {
+        // Staff was faster, and has said so in the audit.
+        return Ok(());
+    }
     tx.audit(
         legal_entity,
         &AuditEntry {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use idlink::domain::answer::Refusal;
 use idlink::domain::customer::CustomerType;
 use idlink::domain::identity::Identity;
-use idlink::domain::site::Site;
+use idlink::domain::site::{SecondIdentity, Site};
 use idlink::linking::{Fresh, Outcome};
 
 use crate::linking::{Desk, PATIENCE, desk, number, recording, refusal};
@@ -80,4 +80,19 @@ async fn a_link_that_ends_while_it_is_answered_from_is_decided_anew() {
     assert_eq!(number(&outcome), ("B1", Fresh::New));
     let active = "SELECT count(*) FROM identity_link WHERE revoked_at IS NULL";
     assert_eq!(desk.count(active).await, 1);
+}
+
+#[tokio::test]
+async fn a_link_that_ends_by_itself_is_not_replaced_on_top() {
+    let (desk, mut trade) = desk_with_ada().await;
+    trade.rules.second_identity = SecondIdentity::Replace;
+    desk.record(&trade, &identity(1, "local"), proven(ADA))
+        .await;
+    let revoke = "UPDATE identity_link SET revoked_at = now(), revoked_by = 'mia'";
+    let outcome = record_during(&desk, &trade, &identity(2, "local"), revoke).await;
+    assert_eq!(number(&outcome), ("B1", Fresh::New));
+    let replaced = "SELECT count(*) FROM audit WHERE action = 'link.replaced'";
+    assert_eq!(desk.count(replaced).await, 0);
+    let events = "SELECT count(*) FROM outbox WHERE event_type = 'link.revoked'";
+    assert_eq!(desk.count(events).await, 0);
 }
