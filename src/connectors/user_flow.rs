@@ -332,16 +332,15 @@ fn account(identities: &[WireIdentity]) -> Option<(String, String)> {
 
 /// The address, and whether everything that the request says of it agrees.
 fn address<'a>(email: Option<&'a str>, identities: &'a [WireIdentity]) -> (Option<&'a str>, bool) {
-    let sign_in = identities
+    let sign_in_names = identities
         .iter()
         .filter(|identity| identity.sign_in_type.as_deref() == Some("emailAddress"))
-        .find_map(|identity| identity.issuer_assigned_id.as_deref());
+        .filter_map(|identity| identity.issuer_assigned_id.as_deref());
+    let mut said = email.into_iter().chain(sign_in_names);
     let canonical = |text| Email::parse(text).map(|email| email.canonical().to_owned());
-    match (email, sign_in) {
-        (Some(email), Some(sign_in)) => (Some(email), canonical(email) == canonical(sign_in)),
-        (Some(email), None) => (Some(email), true),
-        (None, sign_in) => (sign_in, true),
-    }
+    let first = said.next();
+    let agree = first.is_none_or(|first| said.all(|other| canonical(other) == canonical(first)));
+    (first, agree)
 }
 
 /// What the platform is told (contracts.md §1.4).

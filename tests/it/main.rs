@@ -7,6 +7,7 @@
 )]
 
 mod config;
+mod details;
 mod embedded;
 mod emulator;
 mod linking;
