@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::service::TRADE;
-use crate::user_flow::{assert_block, assert_continue, business, local};
+use crate::user_flow::{assert_block, assert_continue, business, federated, local};
 
 /// What a directory entry with these identities asks.
 fn with_identities(identities: Value) -> Value {
@@ -46,4 +46,21 @@ async fn two_sign_in_names_prove_neither() {
         json!({"extension_CustomerId": "B1"}),
         "the same twice",
     );
+}
+
+#[tokio::test]
+async fn a_provider_that_no_database_can_hold_is_an_unknown_one() {
+    let (service, _database) = business().await;
+    let long = "x".repeat(10_000);
+    for issuer in ["a\u{0}b", "google.com\u{0}", "google.com\n", long.as_str()] {
+        for step in ["PostFederationSignup", "PostAttributeCollection"] {
+            let body = federated(step, TRADE, issuer, "one@example.org");
+            let reply = service.ask(&body).await;
+            assert_block(&reply, "unverified_address", "no name");
+        }
+        let mut body = federated("PreTokenIssuance", TRADE, issuer, "one@example.org");
+        body["objectId"] = json!("e90b7d3c-6a4e-45f1-9b1c-0d4f7c2a8e66");
+        let refused = json!({"extension_CustomerId": "", "extension_CustomerLink": "refused"});
+        assert_continue(&service.ask(&body).await, refused, "no name");
+    }
 }
