@@ -4,8 +4,10 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
-use crate::support::service::TRADE;
+use crate::support::service::{Service, TRADE};
 use crate::user_flow::{assert_block, assert_continue, business, federated, local};
 
 /// What a directory entry with these identities asks.
@@ -63,4 +65,48 @@ async fn a_provider_that_no_database_can_hold_is_an_unknown_one() {
         let refused = json!({"extension_CustomerId": "", "extension_CustomerLink": "refused"});
         assert_continue(&service.ask(&body).await, refused, "no name");
     }
+}
+
+/// Sends a request by hand, its body in two parts with a pause between.
+async fn ask_slowly(service: &Service, body: &str, pause: Duration) -> (String, Duration) {
+    let mut socket = TcpStream::connect(service.address()).await.unwrap();
+    // base64("b2c-caller:s3:cret")
+    let head = format!(
+        "POST /connectors/contoso/user-flow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+         Authorization: Basic YjJjLWNhbGxlcjpzMzpjcmV0\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let (first, rest) = body.split_at(body.len() / 2);
+    let asked = Instant::now();
+    socket.write_all(head.as_bytes()).await.unwrap();
+    socket.write_all(first.as_bytes()).await.unwrap();
+    let mut reply = vec![0; 4096];
+    let length = match tokio::time::timeout(pause, socket.read(&mut reply)).await {
+        Ok(length) => length.unwrap(),
+        Err(_) => {
+            socket.write_all(rest.as_bytes()).await.unwrap();
+            socket.read(&mut reply).await.unwrap()
+        }
+    };
+    let waited = asked.elapsed();
+    reply.truncate(length);
+    (String::from_utf8(reply).unwrap(), waited)
+}
+
+#[tokio::test]
+async fn a_slow_body_is_part_of_the_deadline() {
+    let (service, _database) = business().await;
+    let body = local(TRADE, "one@example.org").to_string();
+    let (late, after) = tokio::join!(
+        ask_slowly(&service, &body, Duration::from_millis(4600)),
+        ask_slowly(&service, &body, Duration::from_millis(1500)),
+    );
+    let (reply, waited) = late;
+    assert!(reply.starts_with("HTTP/1.1 408 "), "{reply}");
+    assert!(reply.contains("application/json"), "{reply}");
+    assert!(waited < Duration::from_millis(4400), "{waited:?}");
+    let (reply, _) = after;
+    assert!(reply.starts_with("HTTP/1.1 200 "), "{reply}");
+    assert!(reply.contains("B1"), "{reply}");
 }

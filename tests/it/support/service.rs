@@ -37,7 +37,7 @@ pub(crate) struct Service {
     pub(crate) store: Store,
     url: String,
     client: Client,
-    _running: Running,
+    running: Running,
 }
 
 pub(crate) struct Reply {
@@ -80,12 +80,17 @@ impl Service {
         Self {
             store,
             url: format!("http://{}", running.address),
-            _running: running,
+            running,
             client: Client::builder()
                 .timeout(Duration::from_secs(30))
                 .build()
                 .unwrap(),
         }
+    }
+
+    /// Where the platforms call, for requests written by hand.
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.running.address
     }
 
     pub(crate) fn post(&self, path: &str) -> RequestBuilder {
