@@ -12,6 +12,7 @@ mod embedded;
 mod emulator;
 mod linking;
 mod oidc;
+mod outages;
 mod overtaken;
 mod sites;
 mod staff;
