@@ -11,7 +11,7 @@ use idlink::tracked::Tracked;
 use tokio::runtime::Handle;
 use tokio_postgres::Client;
 
-use crate::linking::{PATIENCE, record, recording};
+use crate::linking::{record, recording};
 use crate::support::business::{cold_store, identity, proven, site, store};
 use crate::support::postgres::{connect, database, own_server};
 
