@@ -11,6 +11,7 @@ mod details;
 mod embedded;
 mod emulator;
 mod linking;
+mod lost_commits;
 mod oidc;
 mod outages;
 mod overtaken;
