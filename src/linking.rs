@@ -178,7 +178,6 @@ async fn record_once(
     let (switch, link) = store
         .standing(&site.legal_entity, &recording.identity)
         .await?;
-    let records = switch == Switch::On && site.mode == Mode::Enforce;
     if let Some(link) = link {
         if now - link.created_at < YOUNG || now - link.last_seen_at > SEEN_LATELY {
             let transaction = store.begin().await?;
@@ -192,13 +191,7 @@ async fn record_once(
         }
         return match standing(link.state, link.number.clone()) {
             Ok(number) => Ok(Run::Done(linked(number, &link, ids))),
-            Err(_) if !records => Ok(Run::Done(Outcome::NotLinked)),
-            Err(refusal) => {
-                let decision = Decision::Refuse(refusal);
-                let attempt = attempt(recording, ids, now, &decision, 0, Said::Refuse);
-                let reference = store.remember(&attempt.row()).await?;
-                Ok(Run::Done(refused(recording, refusal, reference)))
-            }
+            Err(refusal) => gone(store, recording, ids, switch, refusal, now).await,
         };
     }
     match (switch, site.mode) {
@@ -206,6 +199,29 @@ async fn record_once(
         (Switch::On, Mode::Observe) => observe(store, recording, ids, now).await,
         (Switch::On, Mode::Enforce) => enforce(store, recording, ids, now).await,
     }
+}
+
+/// The identity is linked, and its customer has nothing to be shown any more.
+async fn gone(
+    store: &Store,
+    recording: &Recording,
+    ids: &Ids,
+    switch: Switch,
+    refusal: Refusal,
+    now: OffsetDateTime,
+) -> Result<Run, StoreError> {
+    let said = match (switch, recording.site.mode) {
+        (Switch::Off, _) | (_, Mode::Off) => return Ok(Run::Done(Outcome::NotLinked)),
+        (Switch::On, Mode::Observe) => Said::Continue,
+        (Switch::On, Mode::Enforce) => Said::Refuse,
+    };
+    let decision = Decision::Refuse(refusal);
+    let attempt = attempt(recording, ids, now, &decision, 0, said);
+    let reference = store.remember(&attempt.row()).await?;
+    Ok(Run::Done(match said {
+        Said::Continue => Outcome::NotLinked,
+        Said::Refuse => refused(recording, refusal, reference),
+    }))
 }
 
 /// Decides and remembers, and links nobody.

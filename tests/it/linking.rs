@@ -377,6 +377,28 @@ async fn observing_decides_and_remembers_and_links_nobody() {
 }
 
 #[tokio::test]
+async fn observing_remembers_that_a_linked_customer_is_gone() {
+    let desk = desk().await;
+    OnFile::person("B1", "ada@example.org", CustomerType::B2b)
+        .add(&desk.store)
+        .await;
+    let mut trade = site(CustomerType::B2b);
+    let ada = identity(1, "local");
+    desk.record(&trade, &ada, proven("ada@example.org")).await;
+    desk.sql
+        .batch_execute("UPDATE customer SET state = 'blocked'")
+        .await
+        .unwrap();
+    trade.mode = Mode::Observe;
+    let outcome = desk.record(&trade, &ada, proven("ada@example.org")).await;
+    assert_eq!(outcome, Outcome::NotLinked);
+    let remembered = "
+        SELECT count(*) FROM sign_up_attempt
+         WHERE refusal = 'Idlink_CustomerBlocked' AND answer = 'continue'";
+    assert_eq!(desk.count(remembered).await, 1);
+}
+
+#[tokio::test]
 async fn a_number_that_is_taken_is_passed_over() {
     let desk = desk().await;
     for number in ["C000001", "C000002"] {
