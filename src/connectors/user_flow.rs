@@ -23,7 +23,7 @@ use crate::domain::email::Email;
 use crate::domain::identity::{Identity, Provider, Subject};
 use crate::domain::link::LinkStatus;
 use crate::domain::reference::Reference;
-use crate::domain::site::{Site, Stage, Topic};
+use crate::domain::site::{Mode, Site, Stage, Topic};
 use crate::domain::tenant::{ClaimNames, MissingIdentities, Tenant};
 use crate::domain::trust::{Address, Claimed};
 use crate::linking::{Linking, Outcome, Recording};
@@ -74,7 +74,7 @@ pub(super) async fn handle(
     };
     let reply = match json::read::<Request>(&body) {
         Ok(request) => call.answer(request, &sign_ups, &linking).await,
-        Err(problem) => call.not_understood(&problem.to_string()),
+        Err(problem) => call.unreadable(&body, &problem.to_string()),
     };
     reply.into_response()
 }
@@ -102,10 +102,7 @@ impl Call<'_> {
             (Some(At::Token), Some(site)) => {
                 let outcome = match request.into_recording(&self.tenant, site, ui_locales) {
                     Some(recording) => linking.record(recording, self.patience()).await,
-                    None => {
-                        self.complain(Refusal::NoObjectId, "objectId is missing or no GUID");
-                        return Reply::to_token(None, LinkStatus::Refused, &self.tenant.claims);
-                    }
+                    None => return self.nobody(site),
                 };
                 Reply::to_outcome(&outcome, &self.tenant.claims)
             }
@@ -138,6 +135,28 @@ impl Call<'_> {
             "no site of the tenant has this application: add it to a site's client_ids"
         );
         reference
+    }
+
+    /// The token step without an object id.
+    fn nobody(&self, site: &Site) -> Reply {
+        self.complain(Refusal::NoObjectId, "objectId is missing or no GUID");
+        let status = match site.mode {
+            Mode::Enforce => LinkStatus::Refused,
+            Mode::Off | Mode::Observe => LinkStatus::None,
+        };
+        Reply::to_token(None, status, &self.tenant.claims)
+    }
+
+    /// A page, unless it still can be seen that this is the token step, which
+    /// takes none.
+    fn unreadable(&self, body: &[u8], problem: &str) -> Reply {
+        match json::read::<StepAlone>(body) {
+            Ok(StepAlone { step }) if is_token_step(&step) => {
+                self.complain(Refusal::Malformed, problem);
+                Reply::to_token(None, LinkStatus::Refused, &self.tenant.claims)
+            }
+            Ok(_) | Err(_) => self.not_understood(problem),
+        }
     }
 
     fn not_understood(&self, problem: &str) -> Reply {
@@ -187,6 +206,17 @@ struct Request {
     identities: Option<Vec<WireIdentity>>,
 }
 
+/// What is read of a request whose other members are of no use.
+#[derive(Deserialize)]
+struct StepAlone {
+    step: String,
+}
+
+/// The second spelling: contracts.md §1.2, "document conflict".
+fn is_token_step(step: &str) -> bool {
+    matches!(step, "PreTokenIssuance" | "PreTokenApplicationClaims")
+}
+
 #[derive(Deserialize)]
 struct WireIdentity {
     #[serde(rename = "signInType")]
@@ -207,8 +237,7 @@ impl Request {
         match self.step.as_str() {
             "PostFederationSignup" => Some(At::SignUp(Step::PostFederationSignup)),
             "PostAttributeCollection" => Some(At::SignUp(Step::PostAttributeCollection)),
-            // The second spelling: contracts.md §1.2, "document conflict".
-            "PreTokenIssuance" | "PreTokenApplicationClaims" => Some(At::Token),
+            step if is_token_step(step) => Some(At::Token),
             _ => None,
         }
     }

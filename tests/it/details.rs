@@ -8,7 +8,7 @@ use idlink::domain::customer::{CustomerType, LegalEntity};
 use idlink::domain::directory::Directory;
 use idlink::domain::language::Language;
 use idlink::domain::site::{
-    CustomerEmail, Disclosure, Messages, Stage, Texts, Topic, UnverifiedEmail,
+    CustomerEmail, Disclosure, Messages, Mode, Stage, Texts, Topic, UnverifiedEmail,
 };
 use idlink::domain::tenant::Tenant;
 use idlink::store::features::Switch;
@@ -370,4 +370,41 @@ async fn where_disclosure_is_uniform_all_refusals_look_the_same() {
         lengths.push(reply.text.len());
     }
     assert!(lengths.iter().all(|l| *l == lengths[0]), "{lengths:?}");
+}
+
+/// The platform takes nothing but a Continue there (contracts.md §1.2).
+#[tokio::test]
+async fn the_token_step_continues_whatever_is_wrong_with_the_request() {
+    let (service, _database) = business().await;
+    let good = token(TRADE, "one@example.org");
+    let with = |name: &str, value: Value| {
+        let mut body = good.clone();
+        body[name] = value;
+        body
+    };
+    for body in [
+        with("email", json!(["one@example.org"])),
+        with("identities", json!("google.com")),
+        with("objectId", json!(7)),
+        with("client_id", Value::Null),
+        with("clientId", json!(TRADE)),
+        with("ui_locales", json!({})),
+    ] {
+        let reply = service.ask(&body).await;
+        assert_continue(&reply, not_linked("refused"), &body.to_string());
+    }
+}
+
+#[tokio::test]
+async fn where_nothing_is_enforced_a_missing_object_id_is_no_refusal() {
+    let (service, _database) = Service::start(|setup| {
+        setup.trade.mode = Mode::Off;
+        setup.shop.mode = Mode::Observe;
+    })
+    .await;
+    for client in [TRADE, SHOP] {
+        let mut body = token(client, "one@example.org");
+        body.as_object_mut().unwrap().remove("objectId");
+        assert_continue(&service.ask(&body).await, not_linked("none"), client);
+    }
 }

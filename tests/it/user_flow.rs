@@ -504,10 +504,6 @@ async fn a_request_that_cannot_be_understood_gets_a_page_and_never_a_5xx() {
                 .to_string(),
         ),
         (
-            "both spellings of the client",
-            json!({"step": "PreTokenIssuance", "client_id": TRADE, "clientId": TRADE}).to_string(),
-        ),
-        (
             "repeated member",
             format!(r#"{{"email":"x@example.org",{}"#, &good[1..]),
         ),
