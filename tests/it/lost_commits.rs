@@ -62,7 +62,7 @@ async fn pass_on(mut client: TcpStream, server: PathBuf, commits: Arc<AtomicUsiz
                 let message = &asked[..length];
                 if message.windows(6).any(|part| part == b"COMMIT") {
                     let turn = commits.fetch_add(1, Ordering::SeqCst);
-                    if turn % (2 * EVERY) == 0 {
+                    if turn.is_multiple_of(2 * EVERY) {
                         return;
                     }
                     if turn.is_multiple_of(EVERY) {
