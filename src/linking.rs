@@ -178,24 +178,20 @@ async fn record_once(
     let (switch, link) = store
         .standing(&site.legal_entity, &recording.identity)
         .await?;
-    let records = switch == Switch::On && site.mode == Mode::Enforce;
     if let Some(link) = link {
         if now - link.created_at < YOUNG || now - link.last_seen_at > SEEN_LATELY {
             let transaction = store.begin().await?;
-            transaction
+            let held = transaction
                 .touch_link(&site.legal_entity, link.link_id, now)
                 .await?;
             transaction.commit().await?;
+            if held == Held::Changed {
+                return Ok(Run::Overtaken);
+            }
         }
         return match standing(link.state, link.number.clone()) {
             Ok(number) => Ok(Run::Done(linked(number, &link, ids))),
-            Err(_) if !records => Ok(Run::Done(Outcome::NotLinked)),
-            Err(refusal) => {
-                let decision = Decision::Refuse(refusal);
-                let attempt = attempt(recording, ids, now, &decision, 0, Said::Refuse);
-                let reference = store.remember(&attempt.row()).await?;
-                Ok(Run::Done(refused(recording, refusal, reference)))
-            }
+            Err(refusal) => gone(store, recording, ids, switch, refusal, now).await,
         };
     }
     match (switch, site.mode) {
@@ -203,6 +199,29 @@ async fn record_once(
         (Switch::On, Mode::Observe) => observe(store, recording, ids, now).await,
         (Switch::On, Mode::Enforce) => enforce(store, recording, ids, now).await,
     }
+}
+
+/// The identity is linked, and its customer has nothing to be shown any more.
+async fn gone(
+    store: &Store,
+    recording: &Recording,
+    ids: &Ids,
+    switch: Switch,
+    refusal: Refusal,
+    now: OffsetDateTime,
+) -> Result<Run, StoreError> {
+    let said = match (switch, recording.site.mode) {
+        (Switch::Off, _) | (_, Mode::Off) => return Ok(Run::Done(Outcome::NotLinked)),
+        (Switch::On, Mode::Observe) => Said::Continue,
+        (Switch::On, Mode::Enforce) => Said::Refuse,
+    };
+    let decision = Decision::Refuse(refusal);
+    let attempt = attempt(recording, ids, now, &decision, 0, said);
+    let reference = store.remember(&attempt.row()).await?;
+    Ok(Run::Done(match said {
+        Said::Continue => Outcome::NotLinked,
+        Said::Refuse => refused(recording, refusal, reference),
+    }))
 }
 
 /// Decides and remembers, and links nobody.
@@ -237,11 +256,11 @@ async fn enforce(
     // Linked while we waited, or by an earlier run of this very request whose
     // COMMIT was not heard of.
     if let Some(link) = tx.standing(legal_entity, &recording.identity).await? {
-        tx.touch_link(legal_entity, link.link_id, now).await?;
+        let held = tx.touch_link(legal_entity, link.link_id, now).await?;
         tx.commit().await?;
-        return Ok(match standing(link.state, link.number.clone()) {
-            Ok(number) => Run::Done(linked(number, &link, ids)),
-            Err(_) => Run::Overtaken,
+        return Ok(match (held, standing(link.state, link.number.clone())) {
+            (Held::Unchanged, Ok(number)) => Run::Done(linked(number, &link, ids)),
+            (Held::Changed, _) | (_, Err(_)) => Run::Overtaken,
         });
     }
     let found = match &lookup {
@@ -288,10 +307,10 @@ async fn settle_match(
     now: OffsetDateTime,
 ) -> Result<Settled, StoreError> {
     let legal_entity = &recording.site.legal_entity;
-    let Some(email) = recording.address.email() else {
+    let Some(lookup) = lookup(recording) else {
         return Err(StoreError::Corrupt("a match without an address"));
     };
-    match tx.hold_customer(legal_entity, customer, email).await? {
+    match tx.hold_candidate(&lookup, customer).await? {
         Held::Changed => return Ok(Settled::Overtaken),
         Held::Unchanged => {}
     }
@@ -324,7 +343,11 @@ async fn end_link(
     let legal_entity = &recording.site.legal_entity;
     let actor = "idlink";
     let detail = json!({ "replaced_by": ids.link.0, "site": recording.site.name });
-    tx.revoke_link(legal_entity, link, actor, now).await?;
+    let ended = tx.revoke_link(legal_entity, link, actor, now).await?;
+    if ended.is_none() {
+        // Staff was faster, and has said so in the audit.
+        return Ok(());
+    }
     tx.audit(
         legal_entity,
         &AuditEntry {

@@ -43,8 +43,8 @@ impl Step {
     }
 }
 
-/// A sign-up, as far as the platform has got with it.
-#[derive(Debug)]
+/// A sign-up, as far as the platform has got with it. Cannot be printed: a local
+/// account's identifier is an address.
 pub struct Question {
     pub tenant: Arc<Tenant>,
     pub site: Arc<Site>,

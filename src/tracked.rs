@@ -94,4 +94,16 @@ mod tests {
         assert_eq!(tracked.run(Duration::from_millis(1), never).await, None);
         assert_eq!(tracked.finish(Duration::from_millis(10)).await, 1);
     }
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer_that_did_not_come() {
+        let tracked = Tracked::new(Handle::current());
+        let nothing = Vec::<u8>::new();
+        let work = async move { nothing[0] };
+        assert_eq!(tracked.run(Duration::from_secs(5), work).await, None);
+        assert_eq!(tracked.finish(Duration::from_secs(5)).await, 0);
+        // Whoever comes while we end is served all the same.
+        let late = tracked.run(Duration::from_secs(5), async { 7 }).await;
+        assert_eq!(late, Some(7));
+    }
 }

@@ -23,19 +23,18 @@ use crate::domain::email::Email;
 use crate::domain::identity::{Identity, Provider, Subject};
 use crate::domain::link::LinkStatus;
 use crate::domain::reference::Reference;
-use crate::domain::site::{Site, Stage, Topic};
+use crate::domain::site::{Mode, Site, Stage, Topic};
 use crate::domain::tenant::{ClaimNames, MissingIdentities, Tenant};
 use crate::domain::trust::{Address, Claimed};
 use crate::linking::{Linking, Outcome, Recording};
 use crate::sign_up::{Question, SignUps, Step};
 
-/// The platform waits 5 s and then calls once more.
+/// The platform waits 5 s and then calls once more. For everything, the body
+/// included: whose body comes later is told so before the platform gives up.
 const DEADLINE: Duration = Duration::from_secs(4);
 
 /// No request of the platform comes near it (contracts.md §1.7).
 const LARGEST_BODY: usize = 64 * 1024;
-
-const SLOWEST_BODY: Duration = Duration::from_secs(5);
 
 /// `POST /connectors/{tenant}/user-flow`
 pub(super) async fn handle(
@@ -56,7 +55,7 @@ pub(super) async fn handle(
     if !Media::Json.is_announced(request.headers()) {
         return fail(&tenant, StatusCode::UNSUPPORTED_MEDIA_TYPE, "content type");
     }
-    let body = match body::read(&mut payload, LARGEST_BODY, SLOWEST_BODY).await {
+    let body = match body::read(&mut payload, LARGEST_BODY, DEADLINE).await {
         Ok(body) => body,
         Err(BodyError::TooLarge) => {
             return fail(&tenant, StatusCode::PAYLOAD_TOO_LARGE, "body too large");
@@ -75,7 +74,7 @@ pub(super) async fn handle(
     };
     let reply = match json::read::<Request>(&body) {
         Ok(request) => call.answer(request, &sign_ups, &linking).await,
-        Err(problem) => call.not_understood(&problem.to_string()),
+        Err(problem) => call.unreadable(&body, &problem.to_string()),
     };
     reply.into_response()
 }
@@ -103,10 +102,7 @@ impl Call<'_> {
             (Some(At::Token), Some(site)) => {
                 let outcome = match request.into_recording(&self.tenant, site, ui_locales) {
                     Some(recording) => linking.record(recording, self.patience()).await,
-                    None => {
-                        self.complain(Refusal::NoObjectId, "objectId is missing or no GUID");
-                        return Reply::to_token(None, LinkStatus::Refused, &self.tenant.claims);
-                    }
+                    None => return self.nobody(site),
                 };
                 Reply::to_outcome(&outcome, &self.tenant.claims)
             }
@@ -139,6 +135,28 @@ impl Call<'_> {
             "no site of the tenant has this application: add it to a site's client_ids"
         );
         reference
+    }
+
+    /// The token step without an object id.
+    fn nobody(&self, site: &Site) -> Reply {
+        self.complain(Refusal::NoObjectId, "objectId is missing or no GUID");
+        let status = match site.mode {
+            Mode::Enforce => LinkStatus::Refused,
+            Mode::Off | Mode::Observe => LinkStatus::None,
+        };
+        Reply::to_token(None, status, &self.tenant.claims)
+    }
+
+    /// A page, unless it still can be seen that this is the token step, which
+    /// takes none.
+    fn unreadable(&self, body: &[u8], problem: &str) -> Reply {
+        match json::read::<StepAlone>(body) {
+            Ok(StepAlone { step }) if is_token_step(&step) => {
+                self.complain(Refusal::Malformed, problem);
+                Reply::to_token(None, LinkStatus::Refused, &self.tenant.claims)
+            }
+            Ok(_) | Err(_) => self.not_understood(problem),
+        }
     }
 
     fn not_understood(&self, problem: &str) -> Reply {
@@ -188,6 +206,17 @@ struct Request {
     identities: Option<Vec<WireIdentity>>,
 }
 
+/// What is read of a request whose other members are of no use.
+#[derive(Deserialize)]
+struct StepAlone {
+    step: String,
+}
+
+/// The second spelling: contracts.md §1.2, "document conflict".
+fn is_token_step(step: &str) -> bool {
+    matches!(step, "PreTokenIssuance" | "PreTokenApplicationClaims")
+}
+
 #[derive(Deserialize)]
 struct WireIdentity {
     #[serde(rename = "signInType")]
@@ -208,8 +237,7 @@ impl Request {
         match self.step.as_str() {
             "PostFederationSignup" => Some(At::SignUp(Step::PostFederationSignup)),
             "PostAttributeCollection" => Some(At::SignUp(Step::PostAttributeCollection)),
-            // The second spelling: contracts.md §1.2, "document conflict".
-            "PreTokenIssuance" | "PreTokenApplicationClaims" => Some(At::Token),
+            step if is_token_step(step) => Some(At::Token),
             _ => None,
         }
     }
@@ -332,16 +360,15 @@ fn account(identities: &[WireIdentity]) -> Option<(String, String)> {
 
 /// The address, and whether everything that the request says of it agrees.
 fn address<'a>(email: Option<&'a str>, identities: &'a [WireIdentity]) -> (Option<&'a str>, bool) {
-    let sign_in = identities
+    let sign_in_names = identities
         .iter()
         .filter(|identity| identity.sign_in_type.as_deref() == Some("emailAddress"))
-        .find_map(|identity| identity.issuer_assigned_id.as_deref());
+        .filter_map(|identity| identity.issuer_assigned_id.as_deref());
+    let mut said = email.into_iter().chain(sign_in_names);
     let canonical = |text| Email::parse(text).map(|email| email.canonical().to_owned());
-    match (email, sign_in) {
-        (Some(email), Some(sign_in)) => (Some(email), canonical(email) == canonical(sign_in)),
-        (Some(email), None) => (Some(email), true),
-        (None, sign_in) => (sign_in, true),
-    }
+    let first = said.next();
+    let agree = first.is_none_or(|first| said.all(|other| canonical(other) == canonical(first)));
+    (first, agree)
 }
 
 /// What the platform is told (contracts.md §1.4).
