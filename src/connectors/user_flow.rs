@@ -231,6 +231,7 @@ impl Request {
             address: who.address,
             provider: who.provider,
             ui_locales,
+            request_id: None,
         }
     }
 
@@ -253,6 +254,7 @@ impl Request {
             address: who.address,
             via: "PreTokenIssuance",
             ui_locales,
+            request_id: None,
         })
     }
 }
@@ -369,13 +371,7 @@ impl Reply {
     }
 
     fn to_outcome(outcome: &Outcome, claims: &ClaimNames) -> Self {
-        let (number, status) = match outcome {
-            Outcome::Linked { number, .. } => (Some(number), LinkStatus::Linked),
-            Outcome::NotLinked => (None, LinkStatus::None),
-            Outcome::Refused(_) => (None, LinkStatus::Refused),
-            Outcome::Unavailable(_) => (None, LinkStatus::Unavailable),
-        };
-        Self::to_token(number, status, claims)
+        Self::to_token(outcome.number(), outcome.status(), claims)
     }
 
     /// The number is sent even when there is none: an empty one replaces what

@@ -7,6 +7,9 @@ use uuid::Uuid;
 /// The provider of people who have a password at the tenant itself.
 pub const LOCAL: &str = "local";
 
+/// No issuer that anybody configured comes near it.
+const LONGEST_NAME: usize = 512;
+
 /// The canonical issuer of a tenant. A token may name one of its aliases; a
 /// link always carries this one, so that both ways record the same link.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -65,11 +68,14 @@ impl Provider {
     }
 
     /// The provider of a federated identity by its upstream issuer. None may
-    /// pass for `local` by being called so.
+    /// pass for `local` by being called so, and what is no name at all (the
+    /// store takes no NUL) is nobody's.
     pub fn federated(issuer: &str) -> Self {
+        let is_name = issuer.len() <= LONGEST_NAME && !issuer.contains(char::is_control);
         match issuer {
             LOCAL => Self::unknown(),
-            issuer => Self(issuer.to_owned()),
+            issuer if is_name => Self(issuer.to_owned()),
+            _ => Self::unknown(),
         }
     }
 
@@ -108,6 +114,15 @@ mod tests {
         ];
         for (text, expected, why) in cases {
             assert_eq!(Subject::parse(text).is_some(), expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_federated_provider_is_known_by_its_issuer_and_by_nothing_else() {
+        let long = "a".repeat(LONGEST_NAME + 1);
+        assert_eq!(Provider::federated("google.com").as_str(), "google.com");
+        for issuer in ["local", "", "google.com\0", "a\nb", long.as_str()] {
+            assert_eq!(Provider::federated(issuer), Provider::unknown(), "{issuer}");
         }
     }
 
