@@ -7,6 +7,7 @@
 )]
 
 mod config;
+mod custom_policy;
 mod embedded;
 mod emulator;
 mod linking;
