@@ -5,6 +5,7 @@ pub mod body;
 pub mod cli;
 pub mod config;
 pub mod connectors;
+pub mod demo;
 pub mod domain;
 pub mod emulator;
 pub mod linking;

@@ -21,6 +21,7 @@ use url::Url;
 
 use crate::config::{Settings, Source};
 use crate::connectors;
+use crate::sites;
 use crate::store::Store;
 use crate::telemetry::{self, Metrics};
 use state::State;
@@ -117,7 +118,7 @@ pub async fn start(
     let management_address =
         local_address(&management_listener, settings.server.management_listen)?;
     let public_url = public_url(&settings, address)?;
-    let state = State::new(settings, store, certificate)?;
+    let state = State::new(settings, store, certificate, public_url.clone())?;
 
     let service = serve(&state, listener)?;
     let management = serve_management(&state, &metrics, management_listener)?;
@@ -188,7 +189,9 @@ fn routes(state: &State, config: &mut web::ServiceConfig) {
         .app_data(state.connectors.clone())
         .app_data(state.sign_ups.clone())
         .app_data(state.linking.clone())
+        .app_data(state.sites.clone())
         .configure(connectors::configure)
+        .configure(sites::configure)
         .default_service(web::to(limits::nothing_here));
 }
 
@@ -207,8 +210,9 @@ fn app(
     App::new()
         .configure(|config| routes(&state, config))
         .app_data(web::Data::from(state))
-        .wrap(from_fn(limits::explain))
+        // The last one is the outermost.
         .wrap(from_fn(limits::hold))
+        .wrap(from_fn(limits::explain))
         .wrap(from_fn(telemetry::observe))
 }
 

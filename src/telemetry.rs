@@ -42,7 +42,11 @@ pub fn start_logs() {
     let lines = if std::io::stderr().is_terminal() {
         lines.boxed()
     } else {
-        lines.json().flatten_event(true).boxed()
+        lines
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .boxed()
     };
     // Only the first one of a process counts.
     let _ = tracing_subscriber::registry()

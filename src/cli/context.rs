@@ -1,16 +1,9 @@
 //! What every command starts from: the settings, and the store they name.
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
-use std::sync::Arc;
-
-use rustls::ClientConfig;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls_platform_verifier::BuilderVerifierExt;
-use secrecy::ExposeSecret;
 
 use crate::config::{Database, Problems, Settings, Source};
+use crate::store::address::AddressError;
 use crate::store::embedded::{Durability, Embedded, EmbeddedError, Options};
 use crate::store::{Limits, Store, StoreError, StoreSettings};
 
@@ -34,12 +27,8 @@ pub enum ContextError {
     Embedded(#[from] EmbeddedError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("`database.url` is no connection string that PostgreSQL would take: {0}")]
-    Url(String),
-    #[error("`database.ca_certificate` {}: {problem}", .file.display())]
-    Authority { file: PathBuf, problem: String },
-    #[error("the authorities that this machine trusts cannot be read: {0}")]
-    Authorities(String),
+    #[error(transparent)]
+    Address(#[from] AddressError),
 }
 
 impl Context {
@@ -93,23 +82,26 @@ impl Context {
         &self,
         database: &Database,
     ) -> Result<(Store, Option<Embedded>), ContextError> {
-        let (config, tls, embedded) = match &database.url {
+        let connections = database.pool_size;
+        let (settings, embedded) = match &database.url {
             Some(url) => {
-                let (config, tls) = configured(url.expose_secret(), database)?;
-                (config, tls, None)
+                let (password, authority) = (&database.password, &database.ca_certificate);
+                let settings =
+                    StoreSettings::at(url, password.as_ref(), authority.as_deref(), connections)?;
+                (settings, None)
             }
             None => {
                 let embedded = self.start_embedded().await?;
-                (embedded.config(DATABASE), None, Some(embedded))
+                let settings = StoreSettings {
+                    config: embedded.config(DATABASE),
+                    tls: None,
+                    connections,
+                    limits: Limits::default(),
+                };
+                (settings, Some(embedded))
             }
         };
-        let store = Store::new(StoreSettings {
-            config,
-            tls,
-            connections: database.pool_size,
-            limits: Limits::default(),
-        })?;
-        Ok((store, embedded))
+        Ok((Store::new(settings)?, embedded))
     }
 
     async fn start_embedded(&self) -> Result<Embedded, EmbeddedError> {
@@ -122,57 +114,4 @@ impl Context {
         embedded.ensure_database(DATABASE).await?;
         Ok(embedded)
     }
-}
-
-fn configured(
-    url: &str,
-    database: &Database,
-) -> Result<(tokio_postgres::Config, Option<ClientConfig>), ContextError> {
-    let mut config = tokio_postgres::Config::from_str(url)
-        .map_err(|error| ContextError::Url(error.to_string()))?;
-    if let Some(password) = &database.password {
-        config.password(password.expose_secret());
-    }
-    let plain = config.get_ssl_mode() == tokio_postgres::config::SslMode::Disable
-        || config
-            .get_hosts()
-            .iter()
-            .all(|host| matches!(host, tokio_postgres::config::Host::Unix(_)));
-    let tls = match plain {
-        true => None,
-        false => Some(tls(database.ca_certificate.as_deref())?),
-    };
-    Ok((config, tls))
-}
-
-/// TLS to the database always checks its certificate and its name.
-fn tls(authority: Option<&Path>) -> Result<ClientConfig, ContextError> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let broken = |error: rustls::Error| ContextError::Authorities(error.to_string());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(broken)?;
-    let Some(file) = authority else {
-        return Ok(builder
-            .with_platform_verifier()
-            .map_err(broken)?
-            .with_no_client_auth());
-    };
-    let problem = |problem: String| ContextError::Authority {
-        file: file.to_owned(),
-        problem,
-    };
-    let mut roots = rustls::RootCertStore::empty();
-    let certificates =
-        CertificateDer::pem_file_iter(file).map_err(|error| problem(error.to_string()))?;
-    for certificate in certificates {
-        let certificate = certificate.map_err(|error| problem(error.to_string()))?;
-        roots
-            .add(certificate)
-            .map_err(|error| problem(error.to_string()))?;
-    }
-    if roots.is_empty() {
-        return Err(problem("holds no certificate".to_owned()));
-    }
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }

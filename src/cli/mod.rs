@@ -1,11 +1,14 @@
 //! The command line: one file a command.
 
 mod attempt;
+mod check;
 mod context;
 mod customer;
+mod demo;
 mod feature;
 mod link;
 mod migrate;
+mod serve;
 mod staff;
 
 use std::error::Error;
@@ -32,6 +35,9 @@ pub struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::DemoCommand),
+    Serve(serve::ServeCommand),
+    Check(check::CheckCommand),
     Migrate(migrate::MigrateCommand),
     Feature(feature::FeatureCommand),
     Customer(customer::CustomerCommand),
@@ -46,6 +52,9 @@ impl CommandLine {
     pub async fn run(self) -> Result<(), Failure> {
         let context = Context::new(self.config, self.data_dir, std::env::vars());
         match self.command {
+            Command::Demo(command) => Ok(command.run(&context).await?),
+            Command::Serve(command) => Ok(command.run(&context).await?),
+            Command::Check(command) => Ok(command.run(&context).await?),
             Command::Migrate(command) => Ok(command.run(&context).await?),
             Command::Feature(command) => Ok(command.run(&context).await?),
             Command::Customer(command) => Ok(command.run(&context).await?),

@@ -20,14 +20,15 @@ use secrecy::ExposeSecret;
 
 use crate::connectors::caller::BasicCredential;
 use crate::domain::directory::Directory;
+use crate::oidc::ProviderSettings;
+use crate::sites::key::SiteKey;
 
 pub use database::Database;
 pub use legal_entity::LegalEntitySettings;
 pub use messages::fallback as fallback_messages;
 pub use problem::{Problem, Problems};
 pub use server::{Server, Tls};
-pub use site::{SiteKey, SiteSettings};
-pub use tenant::ProviderSettings;
+pub use site::SiteSettings;
 
 use problem::{Place, Placed};
 use reader::{Report, Section};

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use secrecy::SecretString;
-use time::OffsetDateTime;
+use secrecy::ExposeSecret;
 
 use crate::domain::customer::{CustomerType, LegalEntity};
 use crate::domain::site::{
     CustomerEmail, Disclosure, Mode, Outage, Rules, SecondIdentity, Site, UnverifiedEmail,
 };
+use crate::sites::key::SiteKey;
 
 use super::legal_entity::LegalEntitySettings;
 use super::messages;
@@ -33,12 +33,6 @@ pub struct SiteSettings {
     /// What the site's back end shows at `/sites/{site}/links`. Several are
     /// valid at once; without any, nobody is let in there.
     pub keys: Vec<SiteKey>,
-}
-
-#[derive(Clone, Debug)]
-pub struct SiteKey {
-    pub key: SecretString,
-    pub not_after: Option<OffsetDateTime>,
 }
 
 /// What could be read of a site; `None` where a problem was reported.
@@ -255,8 +249,6 @@ fn outage(section: &Section<'_>, rules: Option<Rules>) -> Outage {
 }
 
 fn key(section: &Section<'_>) -> Option<Placed<SiteKey>> {
-    use secrecy::ExposeSecret as _;
-
     let key = section.required_secret(KEY);
     let not_after = section.moment("not_after");
     let key = key?;

@@ -4,6 +4,7 @@ use crate::connectors::caller::BasicCredential;
 use crate::domain::identity::{Issuer, LOCAL, Provider};
 use crate::domain::tenant::{ClaimNames, MissingIdentities, Tenant};
 use crate::domain::trust::Trust;
+use crate::oidc::ProviderSettings;
 
 use super::address;
 use super::problem::Placed;
@@ -17,18 +18,6 @@ pub(super) struct TenantSettings {
     pub(super) provider: ProviderSettings,
     /// Never empty: a tenant that anybody may speak for is a mistake.
     pub(super) credentials: Vec<BasicCredential>,
-}
-
-/// Where a tenant is asked for its metadata, keys and tokens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProviderSettings {
-    /// `{policy}` stands for the policy.
-    pub metadata_url: String,
-    /// The policy that serves where none is named: the tenant's first.
-    pub default_policy: String,
-    /// The hosts (`host` or `host:port`) that the metadata may send us to,
-    /// beside its own and those of the issuers.
-    pub allowed_hosts: Vec<String>,
 }
 
 /// A credential and the entry it was written in.

@@ -114,8 +114,9 @@ fn tenants(state: &State) -> BTreeMap<String, Tenant> {
     let age = |provider: &crate::oidc::Provider| Tenant {
         keys_age_seconds: provider.keys_age().map(|age| age.as_secs()),
     };
-    state
-        .providers()
+    let sites = state.sites.load_full();
+    sites
+        .providers
         .iter()
         .map(|(name, provider)| (name.clone(), age(provider)))
         .collect()
@@ -127,7 +128,7 @@ async fn numbers(state: Data<State>, metrics: Data<Metrics>) -> HttpResponse {
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         metrics::gauge!("idlink_database_connections", "state" => what).set(f64::from(count));
     }
-    for (tenant, provider) in state.providers().iter() {
+    for (tenant, provider) in &state.sites.load_full().providers {
         if let Some(age) = provider.keys_age() {
             metrics::gauge!("idlink_keys_age_seconds", "tenant" => tenant.clone())
                 .set(age.as_secs_f64());

@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use time::OffsetDateTime;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use url::Url;
 
 use super::StartError;
 use super::tls::{Certificate, Shown, TlsError};
@@ -19,6 +20,7 @@ use crate::connectors::Connectors;
 use crate::linking::Linking;
 use crate::oidc::{self, Provider};
 use crate::sign_up::SignUps;
+use crate::sites::Sites;
 use crate::store::{Store, StoreError};
 use crate::tracked::Tracked;
 
@@ -33,7 +35,8 @@ pub(super) struct State {
     pub(super) connectors: Data<ArcSwap<Connectors>>,
     pub(super) sign_ups: Data<SignUps>,
     pub(super) linking: Data<Linking>,
-    providers: ArcSwap<BTreeMap<String, Provider>>,
+    pub(super) sites: Data<ArcSwap<Sites>>,
+    public_url: Url,
     http: reqwest::Client,
     draining: AtomicBool,
     prepared: watch::Sender<bool>,
@@ -44,16 +47,19 @@ impl State {
         settings: Settings,
         store: Store,
         certificate: Option<Arc<Shown>>,
+        public_url: Url,
     ) -> Result<Arc<Self>, StartError> {
         let http = oidc::http_client()?;
         let tracked = Tracked::new(Handle::current());
         let providers = providers(&settings, &BTreeMap::new(), &http);
         let connectors = connectors(&settings)?;
+        let sites = sites(&settings, providers, &public_url);
         Ok(Arc::new(Self {
             sign_ups: Data::new(SignUps::new(store.clone(), tracked.clone())),
             linking: Data::new(Linking::new(store.clone(), tracked.clone())),
             connectors: Data::new(ArcSwap::from_pointee(connectors)),
-            providers: ArcSwap::from_pointee(providers),
+            sites: Data::new(ArcSwap::from_pointee(sites)),
+            public_url,
             settings: ArcSwap::from_pointee(settings),
             store,
             tracked,
@@ -104,13 +110,9 @@ impl State {
 
     /// Fetches metadata and keys, so that the first person need not wait.
     pub(super) async fn preload(self: Arc<Self>) {
-        for provider in self.providers.load_full().values() {
+        for provider in self.sites.load_full().providers.values() {
             provider.preload().await;
         }
-    }
-
-    pub(super) fn providers(&self) -> Arc<BTreeMap<String, Provider>> {
-        self.providers.load_full()
     }
 
     pub(super) fn begin_to_drain(&self) {
@@ -132,9 +134,10 @@ impl State {
         for key in needs_restart(&current, &settings) {
             tracing::warn!(key, "this change takes effect when idlink is started again");
         }
-        let providers = providers(&settings, &self.providers.load(), &self.http);
+        let providers = providers(&settings, &self.sites.load().providers, &self.http);
+        let sites = sites(&settings, providers, &self.public_url);
         self.connectors.store(Arc::new(connectors));
-        self.providers.store(Arc::new(providers));
+        self.sites.store(Arc::new(sites));
         self.settings.store(Arc::new(settings));
         Ok(())
     }
@@ -166,6 +169,22 @@ fn connectors(settings: &Settings) -> Result<Connectors, StartError> {
     })
 }
 
+fn sites(settings: &Settings, providers: BTreeMap<String, Provider>, public_url: &Url) -> Sites {
+    let access = settings.sites.iter();
+    Sites {
+        directory: Arc::new(settings.directory.clone()),
+        providers,
+        keys: access
+            .clone()
+            .map(|(name, access)| (name.clone(), access.keys.clone()))
+            .collect(),
+        policies: access
+            .map(|(name, access)| (name.clone(), access.policy.clone()))
+            .collect(),
+        public_url: public_url.as_str().to_owned(),
+    }
+}
+
 /// Tenants that were there before keep the keys that they have fetched.
 fn providers(
     settings: &Settings,
@@ -175,13 +194,8 @@ fn providers(
     settings
         .directory
         .tenants()
-        .filter_map(|tenant| Some((tenant, settings.providers.get(&tenant.name)?)))
+        .filter_map(|tenant| Some((tenant, settings.providers.get(&tenant.name)?.clone())))
         .map(|(tenant, found)| {
-            let found = oidc::ProviderSettings {
-                metadata_url: found.metadata_url.clone(),
-                default_policy: found.default_policy.clone(),
-                allowed_hosts: found.allowed_hosts.clone(),
-            };
             let provider = match before.get(&tenant.name) {
                 Some(provider) => provider.renewed(Arc::clone(tenant), found),
                 None => Provider::new(Arc::clone(tenant), found, http.clone()),

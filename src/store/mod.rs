@@ -7,6 +7,7 @@
 //! returned to the pool, and rows are locked in a statement of their own before
 //! the rows that depend on them are read.
 
+pub mod address;
 pub mod attempts;
 pub mod audit;
 mod columns;

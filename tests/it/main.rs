@@ -6,8 +6,12 @@
     reason = "a test that cannot set up must fail"
 )]
 
+mod architecture;
+mod browser;
+mod clients;
 mod config;
 mod custom_policy;
+mod demo;
 mod embedded;
 mod emulator;
 mod linking;

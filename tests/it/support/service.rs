@@ -4,12 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use idlink::config::{ProviderSettings, Settings, SiteSettings};
+use idlink::config::{Settings, SiteSettings};
 use idlink::connectors::caller::BasicCredential;
 use idlink::domain::customer::CustomerType;
 use idlink::domain::directory::Directory;
 use idlink::domain::site::Site;
 use idlink::domain::tenant::Tenant;
+use idlink::oidc::ProviderSettings;
 use idlink::server::{self, Running};
 use idlink::store::Store;
 use reqwest::{Client, RequestBuilder, StatusCode};
