@@ -21,12 +21,13 @@ use crate::domain::customer::{
     CustomerState,
 };
 use crate::domain::identity::Identity;
-use crate::domain::link::{LinkId, Room, room, standing};
+use crate::domain::link::{LinkId, LinkStatus, Room, room, standing};
 use crate::domain::matching::{Decision, NewCustomer, decide};
 use crate::domain::reference::Reference;
+use crate::domain::request_id::RequestId;
 use crate::domain::site::{Mode, Site, Stage};
 use crate::domain::trust::Address;
-use crate::sign_up::attempt_key;
+use crate::sign_up::{attempt_key, correlated_key};
 use crate::store::attempts::{AttemptRow, Decided, Said};
 use crate::store::audit::AuditEntry;
 use crate::store::customers::{CustomerRow, Held, Lookup};
@@ -50,9 +51,11 @@ pub struct Recording {
     pub site: Arc<Site>,
     pub identity: Identity,
     pub address: Address,
-    /// Which call records: `PreTokenIssuance`, `token`, `links`.
+    /// Which call records: `PreTokenIssuance`, `record-link`, `token`, `links`.
     pub via: &'static str,
     pub ui_locales: String,
+    /// Where the platform gives its requests names.
+    pub request_id: Option<RequestId>,
 }
 
 /// What became of it.
@@ -68,6 +71,26 @@ pub enum Outcome {
     /// The store could not be asked in time. The link may have been recorded;
     /// the next call finds out.
     Unavailable(Refused),
+}
+
+impl Outcome {
+    /// What the identity's tokens are to carry.
+    pub fn number(&self) -> Option<&CustomerNumber> {
+        match self {
+            Self::Linked { number, .. } => Some(number),
+            Self::NotLinked | Self::Refused(_) | Self::Unavailable(_) => None,
+        }
+    }
+
+    /// What an application is told beside it.
+    pub fn status(&self) -> LinkStatus {
+        match self {
+            Self::Linked { .. } => LinkStatus::Linked,
+            Self::NotLinked => LinkStatus::None,
+            Self::Refused(_) => LinkStatus::Refused,
+            Self::Unavailable(_) => LinkStatus::Unavailable,
+        }
+    }
 }
 
 /// Whether this call made the link.
@@ -545,21 +568,29 @@ fn attempt<'a>(
     found: usize,
     said: Said,
 ) -> Attempt<'a> {
-    let identity = &recording.identity;
     Attempt {
-        key: attempt_key(&[
-            recording.site.tenant.as_bytes(),
-            recording.via.as_bytes(),
-            recording.site.name.as_bytes(),
-            identity.issuer.as_str().as_bytes(),
-            identity.subject.as_text().as_bytes(),
-        ]),
+        key: key(recording),
         recording,
         ids,
         at,
         decision,
         found,
         said,
+    }
+}
+
+/// What makes two recordings the same one (contracts.md §7.3).
+fn key(recording: &Recording) -> [u8; 32] {
+    let (tenant, identity) = (&recording.site.tenant, &recording.identity);
+    match recording.request_id.and_then(RequestId::correlation) {
+        Some(correlation) => correlated_key(tenant, recording.via, correlation),
+        None => attempt_key(&[
+            tenant.as_bytes(),
+            recording.via.as_bytes(),
+            recording.site.name.as_bytes(),
+            identity.issuer.as_str().as_bytes(),
+            identity.subject.as_text().as_bytes(),
+        ]),
     }
 }
 
@@ -570,6 +601,7 @@ impl Attempt<'_> {
             key: &self.key,
             site: &self.recording.site,
             step: self.recording.via,
+            request_id: self.recording.request_id.map(RequestId::id),
             at: self.at,
             provider: &self.recording.identity.provider,
             identity: Some(&self.recording.identity),
@@ -608,7 +640,13 @@ fn word(recording: &Recording, refusal: Refusal, reference: Reference) -> Refuse
 
 fn unavailable(recording: &Recording, ids: &Ids, reason: &str) -> Outcome {
     let reference = Reference::of(ids.attempt);
-    tracing::warn!(site = recording.site.name, %reference, reason, "link not recorded");
+    tracing::warn!(
+        site = recording.site.name,
+        request_id = recording.request_id.map(|id| tracing::field::display(id.id())),
+        %reference,
+        reason,
+        "link not recorded"
+    );
     Outcome::Unavailable(word(recording, Refusal::Unavailable, reference))
 }
 
@@ -638,6 +676,9 @@ fn report(recording: &Recording, outcome: &Outcome) {
         via = recording.via,
         provider = recording.identity.provider.as_str(),
         outcome,
+        request_id = recording
+            .request_id
+            .map(|id| tracing::field::display(id.id())),
         reference = reference.map(Reference::as_str),
         "link decided"
     );

@@ -6,17 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::time::Instant;
-use uuid::Uuid;
 
-use super::{Connectors, caller, json};
-use crate::body::{self, BodyError, Media};
+use super::{Connectors, caller, json, refusals};
+use crate::body::Media;
 use crate::domain::answer::{Answer, Refusal, Refused};
 use crate::domain::customer::CustomerNumber;
 use crate::domain::email::Email;
@@ -33,8 +32,7 @@ use crate::sign_up::{Question, SignUps, Step};
 /// included: whose body comes later is told so before the platform gives up.
 const DEADLINE: Duration = Duration::from_secs(4);
 
-/// No request of the platform comes near it (contracts.md §1.7).
-const LARGEST_BODY: usize = 64 * 1024;
+const DIALECT: &str = "user flow";
 
 /// `POST /connectors/{tenant}/user-flow`
 pub(super) async fn handle(
@@ -49,23 +47,11 @@ pub(super) async fn handle(
     let connectors = connectors.load_full();
     let now = OffsetDateTime::now_utc();
     let Ok(tenant) = caller::identify(&request, &path, &connectors, now) else {
-        tracing::warn!("a user flow's caller was refused: unknown tenant or credentials");
-        return refuse_caller();
+        return refusals::unknown_caller(DIALECT);
     };
-    if !Media::Json.is_announced(request.headers()) {
-        return fail(&tenant, StatusCode::UNSUPPORTED_MEDIA_TYPE, "content type");
-    }
-    let body = match body::read(&mut payload, LARGEST_BODY, DEADLINE).await {
-        Ok(body) => body,
-        Err(BodyError::TooLarge) => {
-            return fail(&tenant, StatusCode::PAYLOAD_TOO_LARGE, "body too large");
-        }
-        Err(BodyError::TooSlow) => {
-            return fail(&tenant, StatusCode::REQUEST_TIMEOUT, "body too slow");
-        }
-        Err(BodyError::Broken) => {
-            return fail(&tenant, StatusCode::BAD_REQUEST, "body ended early");
-        }
+    let body = match refusals::read(&request, &mut payload, &[Media::Json], DEADLINE).await {
+        Ok((_, body)) => body,
+        Err(unread) => return unread.respond(DIALECT, &tenant),
     };
     let call = Call {
         connectors: &connectors,
@@ -123,18 +109,7 @@ impl Call<'_> {
     }
 
     fn unknown_application(&self, client_id: &str) -> Reference {
-        // Only a GUID is repeated: anything else could be anything.
-        let client_id = Uuid::try_parse(client_id).map(|id| id.to_string());
-        let client_id = client_id.as_deref().unwrap_or("no GUID");
-        let reference = new_reference();
-        tracing::error!(
-            tenant = self.tenant.name,
-            client_id,
-            %reference,
-            code = Refusal::UnknownApplication.code(),
-            "no site of the tenant has this application: add it to a site's client_ids"
-        );
-        reference
+        refusals::unknown_application(&self.tenant, client_id, None)
     }
 
     /// The token step without an object id.
@@ -165,15 +140,7 @@ impl Call<'_> {
     }
 
     fn complain(&self, refusal: Refusal, problem: &str) -> Reference {
-        let reference = new_reference();
-        tracing::error!(
-            tenant = self.tenant.name,
-            code = refusal.code(),
-            problem,
-            %reference,
-            "a user flow's request cannot be answered"
-        );
-        reference
+        refusals::unanswerable(DIALECT, &self.tenant, refusal, problem, None)
     }
 
     /// The block page for people of whom not even the site is known.
@@ -185,10 +152,6 @@ impl Call<'_> {
             reference,
         ))
     }
-}
-
-fn new_reference() -> Reference {
-    Reference::of(Uuid::new_v4())
 }
 
 /// What the platform sends (contracts.md §1.3). Members that nothing rests on
@@ -259,6 +222,7 @@ impl Request {
             address: who.address,
             provider: who.provider,
             ui_locales,
+            request_id: None,
         }
     }
 
@@ -281,6 +245,7 @@ impl Request {
             address: who.address,
             via: "PreTokenIssuance",
             ui_locales,
+            request_id: None,
         })
     }
 }
@@ -396,13 +361,7 @@ impl Reply {
     }
 
     fn to_outcome(outcome: &Outcome, claims: &ClaimNames) -> Self {
-        let (number, status) = match outcome {
-            Outcome::Linked { number, .. } => (Some(number), LinkStatus::Linked),
-            Outcome::NotLinked => (None, LinkStatus::None),
-            Outcome::Refused(_) => (None, LinkStatus::Refused),
-            Outcome::Unavailable(_) => (None, LinkStatus::Unavailable),
-        };
-        Self::to_token(number, status, claims)
+        Self::to_token(outcome.number(), outcome.status(), claims)
     }
 
     /// The number is sent even when there is none: an empty one replaces what
@@ -464,27 +423,4 @@ impl WireReply {
             claims,
         }
     }
-}
-
-fn refuse_caller() -> HttpResponse {
-    HttpResponse::Unauthorized()
-        .insert_header((
-            WWW_AUTHENTICATE,
-            "Basic realm=\"idlink\", charset=\"UTF-8\"",
-        ))
-        .insert_header((CONTENT_TYPE, "application/json"))
-        .body(r#"{"error":"unauthorized"}"#)
-}
-
-/// A request that the platform itself would never send.
-fn fail(tenant: &Tenant, status: StatusCode, problem: &'static str) -> HttpResponse {
-    tracing::error!(
-        tenant = tenant.name,
-        status = status.as_u16(),
-        problem,
-        "a user flow's request was refused unread"
-    );
-    HttpResponse::build(status)
-        .insert_header((CONTENT_TYPE, "application/json"))
-        .body(r#"{"error":"unacceptable request"}"#)
 }

@@ -119,6 +119,15 @@ mod tests {
     }
 
     #[test]
+    fn a_federated_provider_is_known_by_its_issuer_and_by_nothing_else() {
+        let long = "a".repeat(LONGEST_PROVIDER + 1);
+        assert_eq!(Provider::federated("google.com").as_str(), "google.com");
+        for issuer in ["local", "", "google.com\0", "a\nb", long.as_str()] {
+            assert_eq!(Provider::federated(issuer), Provider::unknown(), "{issuer}");
+        }
+    }
+
+    #[test]
     fn the_case_of_an_object_id_does_not_make_another_person() {
         assert_eq!(
             Subject::parse("E90B7D3C-6A4E-45F1-9B1C-0D4F7C2A8E66"),

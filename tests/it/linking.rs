@@ -69,6 +69,7 @@ pub(crate) fn recording(site: &Site, who: &Identity, address: Address) -> Record
         address,
         via: "token",
         ui_locales: "en".to_owned(),
+        request_id: None,
     }
 }
 

@@ -12,6 +12,7 @@ mod check;
 mod clients;
 mod config;
 mod crash;
+mod custom_policy;
 mod demo;
 mod details;
 mod embedded;

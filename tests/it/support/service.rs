@@ -101,6 +101,10 @@ impl Service {
         self.client.post(format!("{}{path}", self.url))
     }
 
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
+        self.client.get(format!("{}{path}", self.url))
+    }
+
     /// What the tenant's user flow would send, with its credentials.
     pub(crate) async fn ask(&self, body: &Value) -> Reply {
         let request = self.user_flow().body(body.to_string());
