@@ -60,7 +60,9 @@ impl Exceeded {
 
 /// Leave to go on, until it is dropped.
 #[must_use = "a request is under way for as long as this is kept"]
-pub struct Admitted(#[expect(dead_code, reason = "dropped at the end")] Option<OwnedSemaphorePermit>);
+pub struct Admitted(
+    #[expect(dead_code, reason = "dropped at the end")] Option<OwnedSemaphorePermit>,
+);
 
 /// The limits of all tenants. Cheap to clone; tenants without any, and those
 /// that nobody has set limits for, may ask as much as they like.
@@ -156,9 +158,7 @@ impl Addresses {
 
     fn check(&self, email: &Email) -> Result<(), Exceeded> {
         let mut key = [0; 32];
-        key.copy_from_slice(
-            digest::digest(&digest::SHA256, email.canonical().as_bytes()).as_ref(),
-        );
+        key.copy_from_slice(digest::digest(&digest::SHA256, email.canonical().as_bytes()).as_ref());
         if self.sweeps.check().is_ok() {
             self.counts.retain_recent();
             self.counts.shrink_to_fit();
@@ -223,7 +223,10 @@ mod tests {
         let limits = limits(0, 0, 1);
         let first = limits.admit("contoso", None);
         assert!(first.is_ok());
-        assert_eq!(limits.admit("contoso", None).err(), Some(Exceeded::InFlight));
+        assert_eq!(
+            limits.admit("contoso", None).err(),
+            Some(Exceeded::InFlight)
+        );
         drop(first);
         assert!(limits.admit("contoso", None).is_ok());
     }
@@ -245,7 +248,10 @@ mod tests {
     fn memory_is_bounded_and_the_crowd_goes_uncounted() {
         let limits = limits(0, 1, 0);
         for n in 0..MOST_ADDRESSES + 10 {
-            assert_eq!(outcome(&limits, "contoso", &format!("{n}@example.org")), None);
+            assert_eq!(
+                outcome(&limits, "contoso", &format!("{n}@example.org")),
+                None
+            );
         }
         let tenants = limits.0.load();
         let addresses = tenants["contoso"].addresses.as_ref();

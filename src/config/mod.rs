@@ -21,6 +21,7 @@ use secrecy::ExposeSecret;
 
 use crate::connectors::caller::{Callers, Proxy};
 use crate::domain::directory::Directory;
+use crate::limits::Quotas;
 use crate::oidc::ProviderSettings;
 use crate::sites::key::SiteKey;
 
@@ -47,6 +48,8 @@ pub struct Settings {
     pub callers: BTreeMap<String, Callers>,
     /// Who may say which certificate a caller has shown elsewhere.
     pub proxy: Option<Proxy>,
+    /// How much may be asked, by tenant.
+    pub limits: BTreeMap<String, Quotas>,
     /// Where each tenant is asked, by tenant.
     pub providers: BTreeMap<String, ProviderSettings>,
     /// What only the edges know of a site, by site.
@@ -156,6 +159,7 @@ impl Settings {
         for read in tenants {
             let name = read.tenant.name;
             settings.callers.insert(name.clone(), read.callers);
+            settings.limits.insert(name.clone(), read.limits);
             settings.providers.insert(name, read.provider);
         }
         for (site, access) in sites {

@@ -1,9 +1,12 @@
 //! `[tenants.…]`: who calls us, whom they are trusted for, how they prove it.
 
+use std::num::NonZeroU32;
+
 use crate::connectors::caller::Callers;
 use crate::domain::identity::{Issuer, LOCAL, Provider};
 use crate::domain::tenant::{ClaimNames, MissingIdentities, Tenant};
 use crate::domain::trust::Trust;
+use crate::limits::Quotas;
 use crate::oidc::ProviderSettings;
 
 use super::problem::Placed;
@@ -18,6 +21,7 @@ pub(super) struct TenantSettings {
     pub(super) provider: ProviderSettings,
     /// Never without any: a tenant that anybody may speak for is a mistake.
     pub(super) callers: Callers,
+    pub(super) limits: Quotas,
 }
 
 /// What could be read of a tenant; `None` where a problem was reported.
@@ -52,6 +56,7 @@ fn read(name: String, section: &Section<'_>) -> Read {
         ],
     );
     let claims = claims(section);
+    let limits = limits(&section.section("limits"));
     let (callers, credentials) = caller::read(section);
     let issuers: Vec<_> = issuer.iter().chain(&aliases).cloned().collect();
     let settings = issuer
@@ -73,6 +78,7 @@ fn read(name: String, section: &Section<'_>) -> Read {
                 claims,
             },
             callers,
+            limits,
         });
     Read {
         name,
@@ -184,5 +190,27 @@ fn attribute(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err("must be the name of a custom attribute: letters, digits, `_`".to_owned())
+    }
+}
+
+/// Far above what any tenant needs, and below what one instance can answer, so
+/// that a tenant that runs wild leaves something to the others.
+const PER_SECOND: u32 = 5_000;
+
+/// A sign-up asks three times, each at most twice.
+const PER_ADDRESS_PER_MINUTE: u32 = 120;
+
+const IN_FLIGHT: u32 = 512;
+
+/// 0 sets no limit.
+fn limits(section: &Section<'_>) -> Quotas {
+    let limit = |key, default| {
+        let found = section.whole(key, 0..=1_000_000);
+        NonZeroU32::new(found.map_or(default, |found| found.value))
+    };
+    Quotas {
+        per_second: limit("per_second", PER_SECOND),
+        per_address_per_minute: limit("per_address_per_minute", PER_ADDRESS_PER_MINUTE),
+        in_flight: limit("in_flight", IN_FLIGHT),
     }
 }

@@ -140,12 +140,16 @@ pub fn identify(
     let callers = connectors.callers.get(tenant).unwrap_or(&NOBODY);
     let presented = Presented::by(request, callers, connectors.proxy.as_ref(), now);
     let verdicts = callers.judge(&presented, now);
-    match (callers.decide(verdicts), found) {
+    let decided = callers.decide(verdicts);
+    let method = decided
+        .err()
+        .and_then(|(method, _)| method)
+        .map_or("none", Method::as_str);
+    match (decided, found) {
         (Ok(()), Some(tenant)) => Ok(Arc::clone(tenant)),
-        (Err((method, reason)), Some(tenant)) => Err(refuse(&tenant.name, method, reason.as_str())),
+        (Err((_, reason)), Some(tenant)) => Err(refuse(&tenant.name, method, reason.as_str())),
         // The name is the caller's own text, and is not repeated.
-        (Err((method, _)), None) => Err(refuse("unknown", method, "unknown tenant")),
-        (Ok(()), None) => Err(refuse("unknown", None, "unknown tenant")),
+        (_, None) => Err(refuse("unknown", method, "unknown tenant")),
     }
 }
 
@@ -221,8 +225,7 @@ impl Callers {
 }
 
 /// One line and one count for each refusal, with nothing that was presented.
-fn refuse(tenant: &str, method: Option<Method>, reason: &'static str) -> Unknown {
-    let method = method.map_or("none", Method::as_str);
+pub(super) fn refuse(tenant: &str, method: &'static str, reason: &'static str) -> Unknown {
     tracing::warn!(tenant, method, reason, "a caller was refused");
     metrics::counter!(
         "idlink_callers_refused_total",

@@ -17,6 +17,7 @@ use super::StartError;
 use super::tls::{Asks, Certificate, Shown, TlsError};
 use crate::config::{self, Settings};
 use crate::connectors::Connectors;
+use crate::limits::Limits;
 use crate::linking::Linking;
 use crate::oidc::{self, Provider};
 use crate::sign_up::SignUps;
@@ -34,6 +35,7 @@ pub(super) struct State {
     pub(super) certificate: Option<Arc<Shown>>,
     /// Whether callers are asked for a certificate of theirs.
     pub(super) asks: Asks,
+    limits: Limits,
     pub(super) connectors: Data<ArcSwap<Connectors>>,
     pub(super) sign_ups: Data<SignUps>,
     pub(super) linking: Data<Linking>,
@@ -58,10 +60,15 @@ impl State {
         let sites = sites(&settings, providers, &public_url);
         let asks = Asks::default();
         asks.set(takes_certificates(&settings));
+        let limits = Limits::default();
+        limits.set(&settings.limits);
         Ok(Arc::new(Self {
             asks,
-            sign_ups: Data::new(SignUps::new(store.clone(), tracked.clone())),
-            linking: Data::new(Linking::new(store.clone(), tracked.clone())),
+            sign_ups: Data::new(
+                SignUps::new(store.clone(), tracked.clone()).within(limits.clone()),
+            ),
+            linking: Data::new(Linking::new(store.clone(), tracked.clone()).within(limits.clone())),
+            limits,
             connectors: Data::new(ArcSwap::from_pointee(connectors)),
             sites: Data::new(ArcSwap::from_pointee(sites)),
             public_url,
@@ -141,6 +148,7 @@ impl State {
         }
         let providers = providers(&settings, &self.sites.load().providers, &self.http);
         let sites = sites(&settings, providers, &self.public_url);
+        self.limits.set(&settings.limits);
         self.asks.set(takes_certificates(&settings));
         self.connectors.store(Arc::new(connectors));
         self.sites.store(Arc::new(sites));

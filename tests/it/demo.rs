@@ -71,7 +71,10 @@ impl Demo {
         let begun = Instant::now();
         signal(self.pid(), "INT").await;
         let status = timeout(STOP_LIMIT, self.child.wait()).await;
-        let status = status.expect("the demo does not stop").unwrap();
+        let Ok(status) = status else {
+            panic!("the demo does not stop within {STOP_LIMIT:?}");
+        };
+        let status = status.unwrap();
         assert!(status.success(), "{status}: {}", self.later.lock().unwrap());
         begun.elapsed()
     }

@@ -48,7 +48,7 @@ pub(super) struct Refusal {
     pub(super) user_message: String,
     #[serde(default)]
     pub(super) reference: String,
-    /// For the shop's own log.
+    /// For whoever helps them.
     #[serde(default)]
     pub(super) error_code: String,
 }
@@ -222,6 +222,7 @@ fn visitor(body: &Value, claims: &Map<String, Value>) -> Visitor {
 fn told(body: &Value, claims: &Map<String, Value>) -> String {
     let mut response = body.as_object().cloned().unwrap_or_default();
     response.retain(|name, _| !name.ends_with("_token"));
-    let told = json!({ "token response": response, "claims of the ID token": claims });
+    let told =
+        json!({ "answer of the token endpoint": response, "claims of the ID token": claims });
     serde_json::to_string_pretty(&told).unwrap_or_default()
 }
