@@ -184,6 +184,15 @@ impl Callers {
             .chain(certificates.map(|certificate| certificate.not_after))
     }
 
+    fn has(&self, method: Method) -> bool {
+        match method {
+            Method::Basic => !self.basic.is_empty(),
+            Method::Bearer => !self.bearer.is_empty(),
+            Method::ApiKey => !self.api_keys.is_empty(),
+            Method::Certificate => !self.certificates.is_empty(),
+        }
+    }
+
     /// Every method is judged, whichever fits: the time that a refusal takes
     /// tells nothing about them.
     fn judge(&self, presented: &Presented, now: OffsetDateTime) -> [(Method, Verdict); 4] {
@@ -213,10 +222,12 @@ impl Callers {
         if !self.require.is_empty() || any_fits {
             return Ok(());
         }
-        let tried = verdicts
+        let mut tried = verdicts
             .into_iter()
             .filter_map(failed)
-            .find(|(_, reason)| *reason != Reason::Missing);
+            .filter(|(_, reason)| *reason != Reason::Missing);
+        let own = tried.clone().find(|(method, _)| self.has(*method));
+        let tried = own.or_else(|| tried.next());
         match tried {
             Some((method, reason)) => Err((Some(method), reason)),
             None => Err((None, Reason::Missing)),

@@ -8,6 +8,7 @@
 
 mod architecture;
 mod browser;
+mod callers;
 mod check;
 mod clients;
 mod config;

@@ -122,10 +122,9 @@ impl Authorization {
             Err(Reason::Missing) => return Self::Missing,
             Err(_) => return Self::Malformed,
         };
-        let Some(blank) = value.iter().position(|byte| *byte == b' ') else {
-            return Self::Malformed;
-        };
-        let (scheme, rest) = (&value[..blank], value[blank..].trim_ascii());
+        let end = value.iter().position(|byte| *byte == b' ');
+        let (scheme, rest) = value.split_at(end.unwrap_or(value.len()));
+        let rest = rest.trim_ascii();
         if scheme.eq_ignore_ascii_case(b"basic") {
             Self::Basic(UserAndPassword::decode(rest).ok_or(Reason::Malformed))
         } else if scheme.eq_ignore_ascii_case(b"bearer") {
