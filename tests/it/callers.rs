@@ -9,9 +9,10 @@ mod rolling;
 
 use idlink::config::Settings;
 use reqwest::RequestBuilder;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::program::Folder;
+use crate::support::postgres::database;
+use crate::support::program::{Folder, Program};
 use door::{Door, Told, UNKNOWN, basic, shop_of};
 
 const PASSWORD: &str = "canary:pass-word";
@@ -372,6 +373,84 @@ async fn an_unknown_tenant_is_told_what_a_wrong_credential_is_told() {
     assert!(door.refused(UNKNOWN, "basic", "unknown tenant").await >= 1);
     let label = |text: &str| text.contains("nobody-at-all");
     assert!(!label(&door.metrics().await), "a caller's own text");
+}
+
+#[tokio::test]
+async fn a_refused_caller_leaves_one_line_with_nothing_they_have_shown() {
+    let (folder, database) = (Folder::new(), database().await);
+    let keys = "credentials = [
+            { username = \"canary-user\", password = \"canary:pass-word\" },
+            { username = \"canary-user\", password = \"canary-over\", not_after = 2020-01-01T00:00:00Z },
+        ]
+        bearer_tokens = [{ token = \"canary-token-0123456789\" }]
+        api_keys = [{ key = \"canary-key-0123456789ab\" }]
+        certificates = [{ sha256 = \"PIN\" }]";
+    let keys = keys.replace("PIN", &"ab".repeat(32));
+    let proxy = "[proxy]\naddresses = [\"127.0.0.1\"]\ncertificate_header = \"x-cert\"\n\
+                 secrets = [{ secret = \"canary-proxy-0123456789\" }]";
+    folder.write("idlink.toml", &door::settings(proxy, &[("line-a", &keys)]));
+    let program = Program::start(&folder, &database).await;
+    let proxied = both(
+        header("x-idlink-proxy-secret", "canary-proxy-0123456789"),
+        header("x-cert", "canary"),
+    );
+    let cases = [
+        ("line-a", nothing(), ["line-a", "none", "missing"]),
+        (
+            "line-a",
+            authorization(basic("canary-user", "canary")),
+            ["line-a", "basic", "wrong"],
+        ),
+        (
+            "line-a",
+            authorization(basic("canary-user", "canary-over")),
+            ["line-a", "basic", "ended"],
+        ),
+        (
+            "line-a",
+            authorization("Bearer canary-wrong"),
+            ["line-a", "bearer", "wrong"],
+        ),
+        (
+            "line-a",
+            header("x-api-key", "canary-wrong"),
+            ["line-a", "api_key", "wrong"],
+        ),
+        ("line-a", proxied, ["line-a", "certificate", "malformed"]),
+        (
+            "canary",
+            authorization(basic("canary-user", PASSWORD)),
+            ["unknown", "basic", "unknown tenant"],
+        ),
+    ];
+    let client = reqwest::Client::new();
+    let mut expected = Vec::new();
+    for (tenant, change, line) in cases {
+        for dialect in ["user-flow", "custom-policy/check-customer"] {
+            let url = format!("http://{}/connectors/{tenant}/{dialect}", program.address);
+            let response = change(client.post(url)).send().await.unwrap();
+            assert_eq!(response.status(), 401, "{line:?}");
+            expected.push(line.map(str::to_owned));
+        }
+    }
+    let log = program.stop().await;
+    assert!(!log.contains("canary"), "{log}");
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let refused: Vec<_> = lines
+        .iter()
+        .filter(|line| {
+            line["message"]
+                .as_str()
+                .is_some_and(|m| m.contains("caller"))
+        })
+        .map(|line| {
+            ["tenant", "method", "reason"].map(|name| line[name].as_str().unwrap().to_owned())
+        })
+        .collect();
+    assert_eq!(refused, expected);
 }
 
 /// What is wrong with the credentials of one tenant, one a line.

@@ -131,7 +131,10 @@ fn every_line_that_the_example_comments_out_is_sound_too() {
         })
         .collect();
     std::fs::create_dir(folder.0.join("secrets")).unwrap();
+    std::fs::create_dir(folder.0.join("tls")).unwrap();
     folder.write("secrets/contoso-connector-old", "canary-old\n");
+    let authority = rcgen::generate_simple_self_signed(Vec::new()).unwrap();
+    folder.write("tls/callers-ca.pem", &authority.cert.pem());
     let settings = folder
         .load(
             &uncommented,
@@ -139,6 +142,7 @@ fn every_line_that_the_example_comments_out_is_sound_too() {
                 ("CONTOSO_CONNECTOR_PASSWORD", "canary-password"),
                 ("WHOLESALE_SITE_KEY", "canary-site-key-of-wholesale"),
                 ("IDLINK_DATABASE_PASSWORD", "canary-database"),
+                ("IDLINK_PROXY_SECRET", "canary-proxy-0123456789"),
             ],
         )
         .unwrap();
@@ -146,6 +150,10 @@ fn every_line_that_the_example_comments_out_is_sound_too() {
     assert_eq!(settings.server.listen, defaults.server.listen);
     assert_eq!(settings.server.drain, defaults.server.drain);
     assert_eq!(settings.database.pool_size, defaults.database.pool_size);
+    assert_eq!(
+        settings.limits["contoso"],
+        load(SOUND, &[]).limits["contoso"]
+    );
     assert_eq!(
         settings.server.tls.unwrap().certificate,
         folder.0.join("tls/idlink.pem")
@@ -157,8 +165,10 @@ fn every_line_that_the_example_comments_out_is_sound_too() {
     assert_eq!(old.not_after.unwrap().unix_timestamp(), 1_801_353_600);
     assert_eq!(
         settings.secret_files,
-        [folder.0.join("secrets/contoso-connector-old")]
+        ["secrets/contoso-connector-old", "tls/callers-ca.pem"].map(|file| folder.0.join(file))
     );
+    assert_eq!(settings.callers["contoso"].certificates.len(), 2);
+    assert_eq!(settings.proxy.unwrap().secrets.len(), 1);
 }
 
 #[test]

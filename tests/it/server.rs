@@ -1,7 +1,6 @@
 //! The assembly: TLS and its reload, limits, health, an orderly stop, and
 //! that nothing a request holds is written anywhere.
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use idlink::config::Source;
@@ -19,7 +18,7 @@ use wiremock::ResponseTemplate;
 
 use crate::support::business::{cold_store, store};
 use crate::support::postgres::{Database, connect, database};
-use crate::support::program::{Folder, connection_string};
+use crate::support::program::{Folder, Program};
 use crate::support::tenant::{POLICY, StubTenant, key};
 
 const SHOP: &str = "0c8f0c8a-51c5-4a44-9d57-5b1d7a6a5f11";
@@ -461,70 +460,6 @@ async fn a_write_whose_caller_is_gone_outlives_the_workers() {
         .await
         .unwrap();
     assert_eq!(attempts.get::<_, i64>(0), 1);
-}
-
-/// The program itself, as a supervisor runs it.
-struct Program {
-    child: tokio::process::Child,
-    address: String,
-    management: String,
-    log: tokio::task::JoinHandle<String>,
-}
-
-impl Program {
-    async fn start(folder: &Folder, database: &Database) -> Self {
-        let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_idlink"))
-            .arg("--config")
-            .arg(folder.0.join("idlink.toml"))
-            .arg("serve")
-            .env(
-                "IDLINK__DATABASE__URL",
-                connection_string(&database.config()),
-            )
-            .env("IDLINK__SERVER__DRAIN_SECONDS", "0")
-            .env("IDLINK_LOG", "trace")
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut stderr = tokio::io::BufReader::new(child.stderr.take().unwrap());
-        let mut log = String::new();
-        let listening = loop {
-            let begin = log.len();
-            let read = tokio::io::AsyncBufReadExt::read_line(&mut stderr, &mut log);
-            assert!(read.await.unwrap() > 0, "not started:\n{log}");
-            let line: Value = serde_json::from_str(&log[begin..]).unwrap();
-            if line["message"] == "listening" {
-                break line;
-            }
-        };
-        let text = |name: &str| listening[name].as_str().unwrap().to_owned();
-        Self {
-            address: text("address"),
-            management: text("management_address"),
-            child,
-            log: tokio::spawn(async move {
-                stderr.read_to_string(&mut log).await.unwrap();
-                log
-            }),
-        }
-    }
-
-    /// Ends it with a signal; all that it has logged.
-    async fn stop(mut self) -> String {
-        let pid = self.child.id().unwrap().to_string();
-        let killed = std::process::Command::new("kill")
-            .args(["-TERM", &pid])
-            .status();
-        assert!(killed.unwrap().success());
-        let ended = timeout(Duration::from_secs(30), self.child.wait()).await;
-        let Ok(ended) = ended else {
-            panic!("took longer than 30 s to stop");
-        };
-        assert!(ended.unwrap().success());
-        self.log.await.unwrap()
-    }
 }
 
 /// An ID token full of what must not be written down.
