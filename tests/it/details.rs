@@ -408,3 +408,27 @@ async fn where_nothing_is_enforced_a_missing_object_id_is_no_refusal() {
         assert_continue(&service.ask(&body).await, not_linked("none"), client);
     }
 }
+
+/// contracts.md §1.1 leaves open what the platform does here.
+#[tokio::test]
+async fn a_caller_may_wait_for_permission_and_send_its_body_in_chunks() {
+    let (service, _database) = business().await;
+    let body = local(TRADE, "one@example.org").to_string();
+    let head = "POST /connectors/contoso/user-flow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+         Authorization: Basic YjJjLWNhbGxlcjpzMzpjcmV0\r\nContent-Type: application/json\r\n\
+         Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n";
+    let mut socket = TcpStream::connect(service.address()).await.unwrap();
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let mut permission = [0; 25];
+    socket.read_exact(&mut permission).await.unwrap();
+    assert_eq!(&permission, b"HTTP/1.1 100 Continue\r\n\r\n");
+    for part in body.as_bytes().chunks(50) {
+        let chunk = [format!("{:x}\r\n", part.len()).as_bytes(), part, b"\r\n"].concat();
+        socket.write_all(&chunk).await.unwrap();
+    }
+    socket.write_all(b"0\r\n\r\n").await.unwrap();
+    let mut reply = String::new();
+    socket.read_to_string(&mut reply).await.unwrap();
+    assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{reply}");
+    assert!(reply.contains(r#""extension_CustomerId":"B1""#), "{reply}");
+}
