@@ -432,3 +432,32 @@ async fn a_caller_may_wait_for_permission_and_send_its_body_in_chunks() {
     assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{reply}");
     assert!(reply.contains(r#""extension_CustomerId":"B1""#), "{reply}");
 }
+
+/// The moment the old attempt is let go is when repeats are most likely to
+/// open two new ones.
+#[tokio::test]
+async fn a_question_repeated_at_the_end_of_its_window_opens_one_attempt() {
+    let (service, database) = business().await;
+    let sql = connect(&database.config()).await;
+    let body = local(TRADE, "new@example.org");
+    service.ask(&body).await;
+    for round in 1..=10_i64 {
+        sql.batch_execute("UPDATE sign_up_attempt SET asked_at = asked_at - interval '31 s'")
+            .await
+            .unwrap();
+        let eight = futures_util::future::join_all((0..8).map(|_| service.ask(&body))).await;
+        for reply in &eight {
+            assert_eq!(reply.text, eight[0].text, "round {round}");
+        }
+        let row = sql
+            .query_one(
+                "SELECT count(*), count(*) FILTER (WHERE is_open), sum(times_asked)::bigint
+                   FROM sign_up_attempt",
+                &[],
+            )
+            .await
+            .unwrap();
+        let found: (i64, i64, i64) = (row.get(0), row.get(1), row.get(2));
+        assert_eq!(found, (round + 1, 1, 1 + 8 * round));
+    }
+}
