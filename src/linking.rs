@@ -21,12 +21,13 @@ use crate::domain::customer::{
     CustomerState,
 };
 use crate::domain::identity::Identity;
-use crate::domain::link::{LinkId, Room, room, standing};
+use crate::domain::link::{LinkId, LinkStatus, Room, room, standing};
 use crate::domain::matching::{Decision, NewCustomer, decide};
 use crate::domain::reference::Reference;
+use crate::domain::request_id::RequestId;
 use crate::domain::site::{Mode, Site, Stage};
 use crate::domain::trust::Address;
-use crate::sign_up::attempt_key;
+use crate::sign_up::{attempt_key, correlated_key};
 use crate::store::attempts::{AttemptRow, Decided, Said};
 use crate::store::audit::AuditEntry;
 use crate::store::customers::{CustomerRow, Held, Lookup};
@@ -50,9 +51,11 @@ pub struct Recording {
     pub site: Arc<Site>,
     pub identity: Identity,
     pub address: Address,
-    /// Which call records: `PreTokenIssuance`, `token`, `links`.
+    /// Which call records: `PreTokenIssuance`, `record-link`, `token`, `links`.
     pub via: &'static str,
     pub ui_locales: String,
+    /// Where the platform gives its requests names.
+    pub request_id: Option<RequestId>,
 }
 
 /// What became of it.
@@ -68,6 +71,26 @@ pub enum Outcome {
     /// The store could not be asked in time. The link may have been recorded;
     /// the next call finds out.
     Unavailable(Refused),
+}
+
+impl Outcome {
+    /// What the identity's tokens are to carry.
+    pub fn number(&self) -> Option<&CustomerNumber> {
+        match self {
+            Self::Linked { number, .. } => Some(number),
+            Self::NotLinked | Self::Refused(_) | Self::Unavailable(_) => None,
+        }
+    }
+
+    /// What an application is told beside it.
+    pub fn status(&self) -> LinkStatus {
+        match self {
+            Self::Linked { .. } => LinkStatus::Linked,
+            Self::NotLinked => LinkStatus::None,
+            Self::Refused(_) => LinkStatus::Refused,
+            Self::Unavailable(_) => LinkStatus::Unavailable,
+        }
+    }
 }
 
 /// Whether this call made the link.
@@ -178,24 +201,20 @@ async fn record_once(
     let (switch, link) = store
         .standing(&site.legal_entity, &recording.identity)
         .await?;
-    let records = switch == Switch::On && site.mode == Mode::Enforce;
     if let Some(link) = link {
         if now - link.created_at < YOUNG || now - link.last_seen_at > SEEN_LATELY {
             let transaction = store.begin().await?;
-            transaction
+            let held = transaction
                 .touch_link(&site.legal_entity, link.link_id, now)
                 .await?;
             transaction.commit().await?;
+            if held == Held::Changed {
+                return Ok(Run::Overtaken);
+            }
         }
         return match standing(link.state, link.number.clone()) {
             Ok(number) => Ok(Run::Done(linked(number, &link, ids))),
-            Err(_) if !records => Ok(Run::Done(Outcome::NotLinked)),
-            Err(refusal) => {
-                let decision = Decision::Refuse(refusal);
-                let attempt = attempt(recording, ids, now, &decision, 0, Said::Refuse);
-                let reference = store.remember(&attempt.row()).await?;
-                Ok(Run::Done(refused(recording, refusal, reference)))
-            }
+            Err(refusal) => gone(store, recording, ids, switch, refusal, now).await,
         };
     }
     match (switch, site.mode) {
@@ -203,6 +222,29 @@ async fn record_once(
         (Switch::On, Mode::Observe) => observe(store, recording, ids, now).await,
         (Switch::On, Mode::Enforce) => enforce(store, recording, ids, now).await,
     }
+}
+
+/// The identity is linked, and its customer has nothing to be shown any more.
+async fn gone(
+    store: &Store,
+    recording: &Recording,
+    ids: &Ids,
+    switch: Switch,
+    refusal: Refusal,
+    now: OffsetDateTime,
+) -> Result<Run, StoreError> {
+    let said = match (switch, recording.site.mode) {
+        (Switch::Off, _) | (_, Mode::Off) => return Ok(Run::Done(Outcome::NotLinked)),
+        (Switch::On, Mode::Observe) => Said::Continue,
+        (Switch::On, Mode::Enforce) => Said::Refuse,
+    };
+    let decision = Decision::Refuse(refusal);
+    let attempt = attempt(recording, ids, now, &decision, 0, said);
+    let reference = store.remember(&attempt.row()).await?;
+    Ok(Run::Done(match said {
+        Said::Continue => Outcome::NotLinked,
+        Said::Refuse => refused(recording, refusal, reference),
+    }))
 }
 
 /// Decides and remembers, and links nobody.
@@ -237,11 +279,11 @@ async fn enforce(
     // Linked while we waited, or by an earlier run of this very request whose
     // COMMIT was not heard of.
     if let Some(link) = tx.standing(legal_entity, &recording.identity).await? {
-        tx.touch_link(legal_entity, link.link_id, now).await?;
+        let held = tx.touch_link(legal_entity, link.link_id, now).await?;
         tx.commit().await?;
-        return Ok(match standing(link.state, link.number.clone()) {
-            Ok(number) => Run::Done(linked(number, &link, ids)),
-            Err(_) => Run::Overtaken,
+        return Ok(match (held, standing(link.state, link.number.clone())) {
+            (Held::Unchanged, Ok(number)) => Run::Done(linked(number, &link, ids)),
+            (Held::Changed, _) | (_, Err(_)) => Run::Overtaken,
         });
     }
     let found = match &lookup {
@@ -288,10 +330,10 @@ async fn settle_match(
     now: OffsetDateTime,
 ) -> Result<Settled, StoreError> {
     let legal_entity = &recording.site.legal_entity;
-    let Some(email) = recording.address.email() else {
+    let Some(lookup) = lookup(recording) else {
         return Err(StoreError::Corrupt("a match without an address"));
     };
-    match tx.hold_customer(legal_entity, customer, email).await? {
+    match tx.hold_candidate(&lookup, customer).await? {
         Held::Changed => return Ok(Settled::Overtaken),
         Held::Unchanged => {}
     }
@@ -324,7 +366,11 @@ async fn end_link(
     let legal_entity = &recording.site.legal_entity;
     let actor = "idlink";
     let detail = json!({ "replaced_by": ids.link.0, "site": recording.site.name });
-    tx.revoke_link(legal_entity, link, actor, now).await?;
+    let ended = tx.revoke_link(legal_entity, link, actor, now).await?;
+    if ended.is_none() {
+        // Staff was faster, and has said so in the audit.
+        return Ok(());
+    }
     tx.audit(
         legal_entity,
         &AuditEntry {
@@ -522,21 +568,29 @@ fn attempt<'a>(
     found: usize,
     said: Said,
 ) -> Attempt<'a> {
-    let identity = &recording.identity;
     Attempt {
-        key: attempt_key(&[
-            recording.site.tenant.as_bytes(),
-            recording.via.as_bytes(),
-            recording.site.name.as_bytes(),
-            identity.issuer.as_str().as_bytes(),
-            identity.subject.as_text().as_bytes(),
-        ]),
+        key: key(recording),
         recording,
         ids,
         at,
         decision,
         found,
         said,
+    }
+}
+
+/// What makes two recordings the same one (contracts.md §7.3).
+fn key(recording: &Recording) -> [u8; 32] {
+    let (tenant, identity) = (&recording.site.tenant, &recording.identity);
+    match recording.request_id.and_then(RequestId::correlation) {
+        Some(correlation) => correlated_key(tenant, recording.via, correlation),
+        None => attempt_key(&[
+            tenant.as_bytes(),
+            recording.via.as_bytes(),
+            recording.site.name.as_bytes(),
+            identity.issuer.as_str().as_bytes(),
+            identity.subject.as_text().as_bytes(),
+        ]),
     }
 }
 
@@ -547,6 +601,7 @@ impl Attempt<'_> {
             key: &self.key,
             site: &self.recording.site,
             step: self.recording.via,
+            request_id: self.recording.request_id.map(RequestId::id),
             at: self.at,
             provider: &self.recording.identity.provider,
             identity: Some(&self.recording.identity),
@@ -585,7 +640,13 @@ fn word(recording: &Recording, refusal: Refusal, reference: Reference) -> Refuse
 
 fn unavailable(recording: &Recording, ids: &Ids, reason: &str) -> Outcome {
     let reference = Reference::of(ids.attempt);
-    tracing::warn!(site = recording.site.name, %reference, reason, "link not recorded");
+    tracing::warn!(
+        site = recording.site.name,
+        request_id = recording.request_id.map(|id| tracing::field::display(id.id())),
+        %reference,
+        reason,
+        "link not recorded"
+    );
     Outcome::Unavailable(word(recording, Refusal::Unavailable, reference))
 }
 
@@ -615,6 +676,9 @@ fn report(recording: &Recording, outcome: &Outcome) {
         via = recording.via,
         provider = recording.identity.provider.as_str(),
         outcome,
+        request_id = recording
+            .request_id
+            .map(|id| tracing::field::display(id.id())),
         reference = reference.map(Reference::as_str),
         "link decided"
     );

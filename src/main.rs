@@ -11,7 +11,9 @@ async fn main() -> ExitCode {
     match CommandLine::parse().run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("idlink: {}", chain(error.as_ref()));
+            for line in chain(error.as_ref()).lines() {
+                eprintln!("idlink: {line}");
+            }
             ExitCode::FAILURE
         }
     }

@@ -15,6 +15,7 @@ use crate::domain::answer::{Answer, Refusal, Refused};
 use crate::domain::identity::Provider;
 use crate::domain::matching::{Decision, decide};
 use crate::domain::reference::Reference;
+use crate::domain::request_id::RequestId;
 use crate::domain::site::{Mode, Outage, Site, Stage};
 use crate::domain::tenant::Tenant;
 use crate::domain::trust::Address;
@@ -32,6 +33,11 @@ pub enum Step {
     PostFederationSignup,
     /// The form is complete; the identity will be created next.
     PostAttributeCollection,
+    /// A custom policy's page was sent; the identity will be created next.
+    CheckCustomer,
+    /// A custom policy asks behind a federation, before its page is shown. It
+    /// asks again as `CheckCustomer` when the page is sent: the same decision.
+    CustomerOutcome,
 }
 
 impl Step {
@@ -39,12 +45,31 @@ impl Step {
         match self {
             Self::PostFederationSignup => "PostFederationSignup",
             Self::PostAttributeCollection => "PostAttributeCollection",
+            Self::CheckCustomer => "check-customer",
+            Self::CustomerOutcome => "customer-outcome",
+        }
+    }
+
+    /// How much is decided.
+    fn scope(self) -> Scope {
+        match self {
+            Self::PostFederationSignup => Scope::CertainRefusals,
+            Self::PostAttributeCollection | Self::CheckCustomer | Self::CustomerOutcome => {
+                Scope::Everything
+            }
         }
     }
 }
 
-/// A sign-up, as far as the platform has got with it.
-#[derive(Debug)]
+/// How much is decided at a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    CertainRefusals,
+    Everything,
+}
+
+/// A sign-up, as far as the platform has got with it. Cannot be printed: a local
+/// account's identifier is an address.
 pub struct Question {
     pub tenant: Arc<Tenant>,
     pub site: Arc<Site>,
@@ -55,6 +80,16 @@ pub struct Question {
     pub account: Option<(String, String)>,
     pub address: Address,
     pub ui_locales: String,
+    /// Where the platform gives its requests names.
+    pub request_id: Option<RequestId>,
+}
+
+/// An answer, and where its evidence is.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub answer: Answer,
+    /// `None` where nothing was refused or remembered.
+    pub reference: Option<Reference>,
 }
 
 /// Answers sign-ups. Cheap to clone.
@@ -71,8 +106,13 @@ impl SignUps {
 
     /// Answers within `patience`. Changes no customer and no link.
     pub async fn ask(&self, question: Question, patience: Duration) -> Answer {
+        self.ask_for_evidence(question, patience).await.answer
+    }
+
+    /// Like [`Self::ask`], and says where the evidence is.
+    pub async fn ask_for_evidence(&self, question: Question, patience: Duration) -> Asked {
         if question.site.mode == Mode::Off {
-            return Answer::Continue(None);
+            return Asked::nothing();
         }
         let question = Arc::new(question);
         let attempt_id = Uuid::new_v4();
@@ -82,9 +122,19 @@ impl SignUps {
             async move { ask_until(&store, &question, attempt_id, until).await }
         };
         match self.tracked.run(patience, work).await {
-            Some(Ok(answer)) => answer,
+            Some(Ok(asked)) => asked,
             Some(Err(error)) => unavailable(&question, attempt_id, &error.to_string()),
             None => unavailable(&question, attempt_id, "the answer came too late"),
+        }
+    }
+}
+
+impl Asked {
+    /// Nothing was decided, so nothing stands in the way.
+    fn nothing() -> Self {
+        Self {
+            answer: Answer::Continue(None),
+            reference: None,
         }
     }
 }
@@ -94,11 +144,11 @@ async fn ask_until(
     question: &Question,
     attempt_id: Uuid,
     until: Instant,
-) -> Result<Answer, StoreError> {
+) -> Result<Asked, StoreError> {
     let mut tries = Tries::until(until);
     loop {
         match ask_once(store, question, attempt_id, OffsetDateTime::now_utc()).await {
-            Ok(answer) => return Ok(answer),
+            Ok(asked) => return Ok(asked),
             Err(error) => tries.another(error).await?,
         }
     }
@@ -109,10 +159,10 @@ async fn ask_once(
     question: &Question,
     attempt_id: Uuid,
     now: OffsetDateTime,
-) -> Result<Answer, StoreError> {
+) -> Result<Asked, StoreError> {
     let site = &question.site;
-    let lookup = match (question.step, &question.address) {
-        (Step::PostAttributeCollection, Address::Proven(email)) => Some(Lookup {
+    let lookup = match (question.step.scope(), &question.address) {
+        (Scope::Everything, Address::Proven(email)) => Some(Lookup {
             legal_entity: &site.legal_entity,
             email,
             customer_type: site.rules.customer_type,
@@ -123,11 +173,11 @@ async fn ask_once(
     };
     let (switch, found) = store.asked(lookup.as_ref()).await?;
     if switch == Switch::Off {
-        return Ok(Answer::Continue(None));
+        return Ok(Asked::nothing());
     }
-    let decision = match question.step {
-        Step::PostAttributeCollection => Some(decide(&question.address, &found, &site.rules)),
-        Step::PostFederationSignup => certain_refusal(question),
+    let decision = match question.step.scope() {
+        Scope::Everything => Some(decide(&question.address, &found, &site.rules)),
+        Scope::CertainRefusals => certain_refusal(question),
     };
     let refusal = match (site.mode, &decision) {
         (Mode::Enforce, Some(Decision::Refuse(refusal))) => Some(*refusal),
@@ -139,6 +189,7 @@ async fn ask_once(
             key: &key(question, attempt_id),
             site,
             step: question.step.as_str(),
+            request_id: question.request_id.map(RequestId::id),
             at: now,
             provider: &question.provider,
             identity: None,
@@ -151,7 +202,10 @@ async fn ask_once(
         })
         .await?;
     report(question, decision.as_ref(), found.len(), &reference);
-    Ok(answer(question, decision, refusal, reference))
+    Ok(Asked {
+        answer: answer(question, decision, refusal, reference.clone()),
+        reference: Some(reference),
+    })
 }
 
 /// What no form and no record can change any more: nobody we trust vouches
@@ -189,11 +243,12 @@ fn refuse(question: &Question, refusal: Refusal, reference: Reference) -> Answer
     ))
 }
 
-fn unavailable(question: &Question, attempt_id: Uuid, reason: &str) -> Answer {
+fn unavailable(question: &Question, attempt_id: Uuid, reason: &str) -> Asked {
     let reference = Reference::of(attempt_id);
     tracing::warn!(
         site = question.site.name,
         step = question.step.as_str(),
+        request_id = question.request_id.map(|id| tracing::field::display(id.id())),
         %reference,
         reason,
         "sign-up not decided"
@@ -207,8 +262,11 @@ fn unavailable(question: &Question, attempt_id: Uuid, reason: &str) -> Answer {
     .increment(1);
     let enforces = question.site.mode == Mode::Enforce;
     match question.site.outage {
-        Outage::Refuse if enforces => refuse(question, Refusal::Unavailable, reference),
-        Outage::Refuse | Outage::Continue => Answer::Continue(None),
+        Outage::Refuse if enforces => Asked {
+            answer: refuse(question, Refusal::Unavailable, reference.clone()),
+            reference: Some(reference),
+        },
+        Outage::Refuse | Outage::Continue => Asked::nothing(),
     }
 }
 
@@ -234,15 +292,19 @@ fn report(question: &Question, decision: Option<&Decision>, found: usize, refere
         provider = question.provider.as_str(),
         found,
         decision,
+        request_id = question.request_id.map(|id| tracing::field::display(id.id())),
         %reference,
         "sign-up decided"
     );
 }
 
-/// What makes two questions the same one (contracts.md §7.3): step, client,
-/// and the upstream account or else the address. A question that names
-/// neither is like no other.
+/// What makes two questions the same one (contracts.md §7.3): the platform's
+/// correlation id and the step; or else step, client, and the upstream account
+/// or the address. A question that names none of them is like no other.
 fn key(question: &Question, attempt_id: Uuid) -> [u8; 32] {
+    if let Some(correlation) = question.request_id.and_then(RequestId::correlation) {
+        return correlated_key(&question.tenant.name, question.step.as_str(), correlation);
+    }
     let who: [&[u8]; 2] = match (&question.account, question.address.email()) {
         (Some((issuer, account)), _) => [issuer.as_bytes(), account.as_bytes()],
         (None, Some(email)) => [b"", email.canonical().as_bytes()],
@@ -255,6 +317,11 @@ fn key(question: &Question, attempt_id: Uuid) -> [u8; 32] {
         who[0],
         who[1],
     ])
+}
+
+/// For platforms that give the requests of one journey a common name.
+pub(crate) fn correlated_key(tenant: &str, step: &str, correlation: Uuid) -> [u8; 32] {
+    attempt_key(&[tenant.as_bytes(), step.as_bytes(), correlation.as_bytes()])
 }
 
 /// A digest of parts that cannot be shifted into one another.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing::{Instrument, Level, Metadata};
@@ -149,7 +149,10 @@ pub async fn observe(
     match answered {
         Ok(mut response) => {
             observed.status = Some(response.status().as_u16());
-            if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+            // A route may know the request by its caller's own name for it.
+            if let Some(named) = named(response.headers()) {
+                observed.id = named;
+            } else if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
                 response.headers_mut().insert(REQUEST_ID, value);
             }
             Ok(response)
@@ -159,6 +162,12 @@ pub async fn observe(
             Err(error)
         }
     }
+}
+
+/// The id that a route gave its answer.
+fn named(headers: &HeaderMap) -> Option<Uuid> {
+    let value = headers.get(REQUEST_ID)?.to_str().ok()?;
+    Uuid::try_parse(value).ok()
 }
 
 /// A method is the caller's own text.

@@ -38,7 +38,9 @@ impl Tracked {
         patience: Duration,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Option<T> {
-        let limited = tokio::time::timeout(LONGEST_TASK, work);
+        // Made inside the task: a timer belongs to the runtime that it is made
+        // on, and the caller's may be a worker's, which ends earlier.
+        let limited = async move { tokio::time::timeout(LONGEST_TASK, work).await };
         let task = self.tasks.spawn_on(limited, &self.runtime);
         match tokio::time::timeout(patience, task).await {
             Ok(Ok(Ok(done))) => Some(done),
@@ -91,5 +93,17 @@ mod tests {
         let never = std::future::pending::<()>();
         assert_eq!(tracked.run(Duration::from_millis(1), never).await, None);
         assert_eq!(tracked.finish(Duration::from_millis(10)).await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer_that_did_not_come() {
+        let tracked = Tracked::new(Handle::current());
+        let nothing = Vec::<u8>::new();
+        let work = async move { nothing[0] };
+        assert_eq!(tracked.run(Duration::from_secs(5), work).await, None);
+        assert_eq!(tracked.finish(Duration::from_secs(5)).await, 0);
+        // Whoever comes while we end is served all the same.
+        let late = tracked.run(Duration::from_secs(5), async { 7 }).await;
+        assert_eq!(late, Some(7));
     }
 }

@@ -51,6 +51,9 @@ impl AttemptCommand {
                 "  at       site {}, tenant {}, {}",
                 attempt.site, attempt.tenant, attempt.step
             );
+            if let Some(request_id) = attempt.request_id {
+                println!("  request  {request_id}");
+            }
             let provider = match attempt.provider.as_str() {
                 "" => "unknown",
                 provider => provider,

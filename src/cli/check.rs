@@ -259,8 +259,8 @@ async fn check_database(report: &mut Report, context: &Context, settings: &Setti
         Ok((applied, known)) if applied < known => report.bad(format_args!(
             "{which}: has {applied} of {known} migrations; run `idlink migrate`"
         )),
-        Ok((applied, _)) => {
-            report.good(format_args!("{which}: reachable, {applied} migrations"));
+        Ok(_) => {
+            report.good(format_args!("{which}: reachable, schema up to date"));
             if let Err(error) = check_contents(report, &store, settings).await {
                 report.bad(format_args!("{which}: {error}"));
             }
@@ -295,7 +295,7 @@ async fn check_contents(
                 "legal entity {code}: no customers; run the Customers import first (Commerce: job \
                  1010), or everybody who signs up is unknown"
             )),
-            count => report.good(format_args!("legal entity {code}: {count} customers")),
+            count => report.good(format_args!("legal entity {code}: has customers ({count})")),
         }
     }
     Ok(())

@@ -48,11 +48,12 @@ fn number(section: &Section<'_>) -> NumberFormat {
             }
         });
     let width = section.whole("width", 1..=18);
+    let default = NumberFormat::default();
     NumberFormat {
-        prefix: prefix.unwrap_or_else(|| "C".to_owned()),
+        prefix: prefix.unwrap_or(default.prefix),
         width: width
             .and_then(|width| u8::try_from(width.value).ok())
-            .unwrap_or(6),
+            .unwrap_or(default.width),
     }
 }
 

@@ -512,7 +512,9 @@ impl Drop for Section<'_> {
             let nearest = known
                 .iter()
                 .map(|candidate| (strsim::damerau_levenshtein(candidate, key), candidate))
-                .filter(|(distance, candidate)| *distance <= candidate.len().div_ceil(3))
+                .filter(|(distance, candidate)| {
+                    *distance <= candidate.len().div_ceil(3) || candidate.starts_with(key.as_str())
+                })
                 .min();
             match nearest {
                 Some((_, candidate)) => self.problem_at(

@@ -6,7 +6,9 @@
 //! said by the dialect alone.
 
 pub mod caller;
+mod custom_policy;
 mod json;
+mod refusals;
 mod user_flow;
 
 use std::collections::BTreeMap;
@@ -33,4 +35,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
     config.service(
         web::resource("/connectors/{tenant}/user-flow").route(web::post().to(user_flow::handle)),
     );
+    for service in custom_policy::Service::ALL {
+        config.service(service.resource());
+    }
 }

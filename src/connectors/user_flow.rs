@@ -6,36 +6,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::time::Instant;
-use uuid::Uuid;
 
-use super::{Connectors, caller, json};
-use crate::body::{self, BodyError, Media};
+use super::{Connectors, caller, json, refusals};
+use crate::body::Media;
 use crate::domain::answer::{Answer, Refusal, Refused};
 use crate::domain::customer::CustomerNumber;
 use crate::domain::email::Email;
 use crate::domain::identity::{Identity, Provider, Subject};
 use crate::domain::link::LinkStatus;
 use crate::domain::reference::Reference;
-use crate::domain::site::{Site, Stage, Topic};
+use crate::domain::site::{Mode, Site, Stage, Topic};
 use crate::domain::tenant::{ClaimNames, MissingIdentities, Tenant};
 use crate::domain::trust::{Address, Claimed};
 use crate::linking::{Linking, Outcome, Recording};
 use crate::sign_up::{Question, SignUps, Step};
 
-/// The platform waits 5 s and then calls once more.
+/// The platform waits 5 s and then calls once more. For everything, the body
+/// included: whose body comes later is told so before the platform gives up.
 const DEADLINE: Duration = Duration::from_secs(4);
 
-/// No request of the platform comes near it (contracts.md §1.7).
-const LARGEST_BODY: usize = 64 * 1024;
-
-const SLOWEST_BODY: Duration = Duration::from_secs(5);
+const DIALECT: &str = "user flow";
 
 /// `POST /connectors/{tenant}/user-flow`
 pub(super) async fn handle(
@@ -50,23 +47,11 @@ pub(super) async fn handle(
     let connectors = connectors.load_full();
     let now = OffsetDateTime::now_utc();
     let Ok(tenant) = caller::identify(&request, &path, &connectors, now) else {
-        tracing::warn!("a user flow's caller was refused: unknown tenant or credentials");
-        return refuse_caller();
+        return refusals::unknown_caller(DIALECT);
     };
-    if !Media::Json.is_announced(request.headers()) {
-        return fail(&tenant, StatusCode::UNSUPPORTED_MEDIA_TYPE, "content type");
-    }
-    let body = match body::read(&mut payload, LARGEST_BODY, SLOWEST_BODY).await {
-        Ok(body) => body,
-        Err(BodyError::TooLarge) => {
-            return fail(&tenant, StatusCode::PAYLOAD_TOO_LARGE, "body too large");
-        }
-        Err(BodyError::TooSlow) => {
-            return fail(&tenant, StatusCode::REQUEST_TIMEOUT, "body too slow");
-        }
-        Err(BodyError::Broken) => {
-            return fail(&tenant, StatusCode::BAD_REQUEST, "body ended early");
-        }
+    let body = match refusals::read(&request, &mut payload, &[Media::Json], DEADLINE).await {
+        Ok((_, body)) => body,
+        Err(unread) => return unread.respond(DIALECT, &tenant),
     };
     let call = Call {
         connectors: &connectors,
@@ -75,7 +60,7 @@ pub(super) async fn handle(
     };
     let reply = match json::read::<Request>(&body) {
         Ok(request) => call.answer(request, &sign_ups, &linking).await,
-        Err(problem) => call.not_understood(&problem.to_string()),
+        Err(problem) => call.unreadable(&body, &problem.to_string()),
     };
     reply.into_response()
 }
@@ -103,10 +88,7 @@ impl Call<'_> {
             (Some(At::Token), Some(site)) => {
                 let outcome = match request.into_recording(&self.tenant, site, ui_locales) {
                     Some(recording) => linking.record(recording, self.patience()).await,
-                    None => {
-                        self.complain(Refusal::NoObjectId, "objectId is missing or no GUID");
-                        return Reply::to_token(None, LinkStatus::Refused, &self.tenant.claims);
-                    }
+                    None => return self.nobody(site),
                 };
                 Reply::to_outcome(&outcome, &self.tenant.claims)
             }
@@ -127,18 +109,29 @@ impl Call<'_> {
     }
 
     fn unknown_application(&self, client_id: &str) -> Reference {
-        // Only a GUID is repeated: anything else could be anything.
-        let client_id = Uuid::try_parse(client_id).map(|id| id.to_string());
-        let client_id = client_id.as_deref().unwrap_or("no GUID");
-        let reference = new_reference();
-        tracing::error!(
-            tenant = self.tenant.name,
-            client_id,
-            %reference,
-            code = Refusal::UnknownApplication.code(),
-            "no site of the tenant has this application: add it to a site's client_ids"
-        );
-        reference
+        refusals::unknown_application(&self.tenant, client_id, None)
+    }
+
+    /// The token step without an object id.
+    fn nobody(&self, site: &Site) -> Reply {
+        self.complain(Refusal::NoObjectId, "objectId is missing or no GUID");
+        let status = match site.mode {
+            Mode::Enforce => LinkStatus::Refused,
+            Mode::Off | Mode::Observe => LinkStatus::None,
+        };
+        Reply::to_token(None, status, &self.tenant.claims)
+    }
+
+    /// A page, unless it still can be seen that this is the token step, which
+    /// takes none.
+    fn unreadable(&self, body: &[u8], problem: &str) -> Reply {
+        match json::read::<StepAlone>(body) {
+            Ok(StepAlone { step }) if is_token_step(&step) => {
+                self.complain(Refusal::Malformed, problem);
+                Reply::to_token(None, LinkStatus::Refused, &self.tenant.claims)
+            }
+            Ok(_) | Err(_) => self.not_understood(problem),
+        }
     }
 
     fn not_understood(&self, problem: &str) -> Reply {
@@ -147,15 +140,7 @@ impl Call<'_> {
     }
 
     fn complain(&self, refusal: Refusal, problem: &str) -> Reference {
-        let reference = new_reference();
-        tracing::error!(
-            tenant = self.tenant.name,
-            code = refusal.code(),
-            problem,
-            %reference,
-            "a user flow's request cannot be answered"
-        );
-        reference
+        refusals::unanswerable(DIALECT, &self.tenant, refusal, problem, None)
     }
 
     /// The block page for people of whom not even the site is known.
@@ -167,10 +152,6 @@ impl Call<'_> {
             reference,
         ))
     }
-}
-
-fn new_reference() -> Reference {
-    Reference::of(Uuid::new_v4())
 }
 
 /// What the platform sends (contracts.md §1.3). Members that nothing rests on
@@ -186,6 +167,17 @@ struct Request {
     #[serde(rename = "objectId")]
     object_id: Option<String>,
     identities: Option<Vec<WireIdentity>>,
+}
+
+/// What is read of a request whose other members are of no use.
+#[derive(Deserialize)]
+struct StepAlone {
+    step: String,
+}
+
+/// The second spelling: contracts.md §1.2, "document conflict".
+fn is_token_step(step: &str) -> bool {
+    matches!(step, "PreTokenIssuance" | "PreTokenApplicationClaims")
 }
 
 #[derive(Deserialize)]
@@ -208,8 +200,7 @@ impl Request {
         match self.step.as_str() {
             "PostFederationSignup" => Some(At::SignUp(Step::PostFederationSignup)),
             "PostAttributeCollection" => Some(At::SignUp(Step::PostAttributeCollection)),
-            // The second spelling: contracts.md §1.2, "document conflict".
-            "PreTokenIssuance" | "PreTokenApplicationClaims" => Some(At::Token),
+            step if is_token_step(step) => Some(At::Token),
             _ => None,
         }
     }
@@ -231,6 +222,7 @@ impl Request {
             address: who.address,
             provider: who.provider,
             ui_locales,
+            request_id: None,
         }
     }
 
@@ -253,6 +245,7 @@ impl Request {
             address: who.address,
             via: "PreTokenIssuance",
             ui_locales,
+            request_id: None,
         })
     }
 }
@@ -332,16 +325,15 @@ fn account(identities: &[WireIdentity]) -> Option<(String, String)> {
 
 /// The address, and whether everything that the request says of it agrees.
 fn address<'a>(email: Option<&'a str>, identities: &'a [WireIdentity]) -> (Option<&'a str>, bool) {
-    let sign_in = identities
+    let sign_in_names = identities
         .iter()
         .filter(|identity| identity.sign_in_type.as_deref() == Some("emailAddress"))
-        .find_map(|identity| identity.issuer_assigned_id.as_deref());
+        .filter_map(|identity| identity.issuer_assigned_id.as_deref());
+    let mut said = email.into_iter().chain(sign_in_names);
     let canonical = |text| Email::parse(text).map(|email| email.canonical().to_owned());
-    match (email, sign_in) {
-        (Some(email), Some(sign_in)) => (Some(email), canonical(email) == canonical(sign_in)),
-        (Some(email), None) => (Some(email), true),
-        (None, sign_in) => (sign_in, true),
-    }
+    let first = said.next();
+    let agree = first.is_none_or(|first| said.all(|other| canonical(other) == canonical(first)));
+    (first, agree)
 }
 
 /// What the platform is told (contracts.md §1.4).
@@ -369,13 +361,7 @@ impl Reply {
     }
 
     fn to_outcome(outcome: &Outcome, claims: &ClaimNames) -> Self {
-        let (number, status) = match outcome {
-            Outcome::Linked { number, .. } => (Some(number), LinkStatus::Linked),
-            Outcome::NotLinked => (None, LinkStatus::None),
-            Outcome::Refused(_) => (None, LinkStatus::Refused),
-            Outcome::Unavailable(_) => (None, LinkStatus::Unavailable),
-        };
-        Self::to_token(number, status, claims)
+        Self::to_token(outcome.number(), outcome.status(), claims)
     }
 
     /// The number is sent even when there is none: an empty one replaces what
@@ -437,27 +423,4 @@ impl WireReply {
             claims,
         }
     }
-}
-
-fn refuse_caller() -> HttpResponse {
-    HttpResponse::Unauthorized()
-        .insert_header((
-            WWW_AUTHENTICATE,
-            "Basic realm=\"idlink\", charset=\"UTF-8\"",
-        ))
-        .insert_header((CONTENT_TYPE, "application/json"))
-        .body(r#"{"error":"unauthorized"}"#)
-}
-
-/// A request that the platform itself would never send.
-fn fail(tenant: &Tenant, status: StatusCode, problem: &'static str) -> HttpResponse {
-    tracing::error!(
-        tenant = tenant.name,
-        status = status.as_u16(),
-        problem,
-        "a user flow's request was refused unread"
-    );
-    HttpResponse::build(status)
-        .insert_header((CONTENT_TYPE, "application/json"))
-        .body(r#"{"error":"unacceptable request"}"#)
 }

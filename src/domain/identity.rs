@@ -7,6 +7,9 @@ use uuid::Uuid;
 /// The provider of people who have a password at the tenant itself.
 pub const LOCAL: &str = "local";
 
+/// Providers are host names or issuers' addresses.
+const LONGEST_PROVIDER: usize = 500;
+
 /// The canonical issuer of a tenant. A token may name one of its aliases; a
 /// link always carries this one, so that both ways record the same link.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -65,11 +68,15 @@ impl Provider {
     }
 
     /// The provider of a federated identity by its upstream issuer. None may
-    /// pass for `local` by being called so.
+    /// pass for `local` by being called so, and a name that cannot be stored
+    /// or written to a log (PostgreSQL takes no NUL) is nobody's.
     pub fn federated(issuer: &str) -> Self {
-        match issuer {
-            LOCAL => Self::unknown(),
-            issuer => Self(issuer.to_owned()),
+        let is_name = issuer != LOCAL
+            && issuer.len() <= LONGEST_PROVIDER
+            && !issuer.chars().any(char::is_control);
+        match is_name {
+            true => Self(issuer.to_owned()),
+            false => Self::unknown(),
         }
     }
 
@@ -108,6 +115,15 @@ mod tests {
         ];
         for (text, expected, why) in cases {
             assert_eq!(Subject::parse(text).is_some(), expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_federated_provider_is_known_by_its_issuer_and_by_nothing_else() {
+        let long = "a".repeat(LONGEST_PROVIDER + 1);
+        assert_eq!(Provider::federated("google.com").as_str(), "google.com");
+        for issuer in ["local", "", "google.com\0", "a\nb", long.as_str()] {
+            assert_eq!(Provider::federated(issuer), Provider::unknown(), "{issuer}");
         }
     }
 

@@ -12,6 +12,7 @@ pub mod language;
 pub mod link;
 pub mod matching;
 pub mod reference;
+pub mod request_id;
 pub mod site;
 pub mod tenant;
 pub mod trust;

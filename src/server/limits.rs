@@ -95,8 +95,29 @@ pub(super) async fn nothing_here() -> HttpResponse {
     HttpResponse::NotFound().finish()
 }
 
-/// A path that is no UTF-8 belongs to nobody. The framework's own answer
-/// repeats it.
+/// A path whose parts are not what a route asks for belongs to nobody. The
+/// framework's own answer repeats them.
 pub(super) fn unreadable_path(error: PathError, _: &HttpRequest) -> actix_web::Error {
     InternalError::from_response(error, HttpResponse::NotFound().finish()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::web::{self, PathConfig};
+    use actix_web::{App, test};
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn a_path_that_cannot_be_read_is_not_repeated() {
+        let route = web::resource("/{number}").to(|_: web::Path<u32>| HttpResponse::Ok());
+        let app = App::new()
+            .app_data(PathConfig::default().error_handler(unreadable_path))
+            .service(route);
+        let app = test::init_service(app).await;
+        let request = test::TestRequest::with_uri("/canary").to_request();
+        let response = test::call_service(&app, request).await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+        assert!(test::read_body(response).await.is_empty());
+    }
 }

@@ -122,6 +122,7 @@ impl Found {
             address,
             via,
             ui_locales,
+            request_id: None,
         }
     }
 }

@@ -41,6 +41,7 @@ pub struct AttemptRow<'a> {
     pub key: &'a [u8; 32],
     pub site: &'a Site,
     pub step: &'a str,
+    pub request_id: Option<Uuid>,
     pub at: OffsetDateTime,
     pub provider: &'a Provider,
     pub identity: Option<&'a Identity>,
@@ -58,6 +59,8 @@ pub struct AttemptFile {
     pub tenant: String,
     pub site: String,
     pub step: String,
+    /// Of the last time it was asked.
+    pub request_id: Option<Uuid>,
     pub asked_at: OffsetDateTime,
     pub last_asked_at: OffsetDateTime,
     pub times_asked: i32,
@@ -89,12 +92,16 @@ async fn remember(client: &Object, attempt: &AttemptRow<'_>) -> Result<Reference
                     (legal_entity, attempt_id, attempt_key, is_open, reference, tenant, site,
                      step, asked_at, last_asked_at, times_asked, provider, issuer, subject,
                      address, email_canonical, decision, refusal, customer_id, found, answer,
-                     rules)
+                     rules, request_id)
              VALUES ($1, $2, $3, true, $4, $5, $6, $7, $8, $8, 1, $9, $10, $11, $12, $13, $14,
-                     $15, $16, $17, $18, $19)
+                     $15, $16, $17, $18, $19, $20)
         ON CONFLICT (legal_entity, attempt_key) WHERE is_open DO UPDATE
                 SET last_asked_at = greatest(attempt.last_asked_at, excluded.last_asked_at),
                     times_asked = attempt.times_asked + 1,
+                    site = excluded.site,
+                    provider = excluded.provider,
+                    issuer = excluded.issuer,
+                    subject = excluded.subject,
                     address = excluded.address,
                     email_canonical = excluded.email_canonical,
                     decision = excluded.decision,
@@ -102,7 +109,8 @@ async fn remember(client: &Object, attempt: &AttemptRow<'_>) -> Result<Reference
                     customer_id = excluded.customer_id,
                     found = excluded.found,
                     answer = excluded.answer,
-                    rules = excluded.rules
+                    rules = excluded.rules,
+                    request_id = excluded.request_id
           RETURNING reference";
     let (let_go, join_or_open) = try_join!(
         client.prepare_cached(LET_GO),
@@ -150,6 +158,7 @@ async fn remember(client: &Object, attempt: &AttemptRow<'_>) -> Result<Reference
                         &found,
                         &answer,
                         &rules,
+                        &attempt.request_id,
                     ],
                 )
                 .await
@@ -196,8 +205,8 @@ impl Store {
         reference: &Reference,
     ) -> Result<Vec<AttemptFile>, StoreError> {
         const SQL: &str = "
-            SELECT attempt_id, reference, tenant, site, step, asked_at, last_asked_at,
-                   times_asked, provider, address, email_canonical, decision, refusal, found,
+            SELECT attempt_id, reference, tenant, site, step, request_id, asked_at,
+                   last_asked_at, times_asked, provider, address, email_canonical, decision, refusal, found,
                    answer
               FROM sign_up_attempt
              WHERE legal_entity = $1
@@ -228,6 +237,7 @@ fn attempt_file(row: &Row) -> Result<AttemptFile, StoreError> {
         tenant: row.try_get("tenant")?,
         site: row.try_get("site")?,
         step: row.try_get("step")?,
+        request_id: row.try_get("request_id")?,
         asked_at: row.try_get("asked_at")?,
         last_asked_at: row.try_get("last_asked_at")?,
         times_asked: row.try_get("times_asked")?,

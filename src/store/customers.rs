@@ -224,12 +224,14 @@ impl Transaction {
         candidates(self.client()?, lookup).await
     }
 
-    /// Locks a customer against everybody who would link, block or merge it.
-    pub async fn hold_customer(
+    /// Locks a candidate against everybody who would link, change or merge it.
+    ///
+    /// Whoever held the row before may have changed it: PostgreSQL then looks
+    /// at the new row, so everything that makes a candidate is asked again.
+    pub async fn hold_candidate(
         &self,
-        legal_entity: &LegalEntity,
+        lookup: &Lookup<'_>,
         customer: CustomerId,
-        email: &Email,
     ) -> Result<Held, StoreError> {
         const SQL: &str = "
             SELECT 1
@@ -237,14 +239,24 @@ impl Transaction {
              WHERE legal_entity = $1
                AND customer_id = $2
                AND email_canonical = $3
+               AND email_version = $4
+               AND is_b2b = $5
                AND state = 'active'
+               AND kind = 'person'
+               AND email_origin IN ('imported', 'proven')
                FOR NO KEY UPDATE";
         let client = self.client()?;
         let statement = client.prepare_cached(SQL).await?;
         let row = client
             .query_opt(
                 &statement,
-                &[&legal_entity.as_str(), &customer.0, &email.canonical()],
+                &[
+                    &lookup.legal_entity.as_str(),
+                    &customer.0,
+                    &lookup.email.canonical(),
+                    &CANONICAL_VERSION,
+                    &columns::is_b2b(lookup.customer_type),
+                ],
             )
             .await?;
         Ok(match row {

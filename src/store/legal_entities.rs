@@ -1,5 +1,7 @@
 //! Legal entities and their customer numbers.
 
+use futures_util::try_join;
+
 use super::columns::read_number;
 use super::{Store, StoreError, Transaction};
 use crate::domain::customer::{CustomerNumber, LegalEntity};
@@ -95,16 +97,19 @@ impl Transaction {
     }
 
     async fn draw_number(&self, legal_entity: &LegalEntity) -> Result<CustomerNumber, StoreError> {
-        const SQL: &str = "
-            SELECT number_prefix
-                   || lpad(n::text, greatest(number_width, length(n::text)), '0')
-              FROM legal_entity,
-                   nextval(quote_ident('customer_number_' || $1)::regclass) AS n
+        // Two statements: beside a table, a distributed database would call
+        // `nextval` on a node that does not have the sequence.
+        const DRAW: &str = "SELECT nextval(quote_ident('customer_number_' || $1)::regclass)";
+        const WRITE: &str = "
+            SELECT number_prefix || lpad($2, greatest(number_width, length($2)), '0')
+              FROM legal_entity
              WHERE legal_entity = $1";
         let client = self.client()?;
-        let statement = client.prepare_cached(SQL).await?;
+        let (draw, write) = try_join!(client.prepare_cached(DRAW), client.prepare_cached(WRITE))?;
+        let code = legal_entity.as_str();
+        let drawn: i64 = client.query_one(&draw, &[&code]).await?.try_get(0)?;
         let row = client
-            .query_one(&statement, &[&legal_entity.as_str()])
+            .query_one(&write, &[&code, &drawn.to_string()])
             .await?;
         read_number(row.try_get(0)?)
     }

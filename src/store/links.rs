@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::customers::linking_switch;
+use super::customers::{Held, linking_switch};
 use super::features::Switch;
 use super::{Store, StoreError, Transaction, columns};
 use crate::domain::customer::{CustomerId, CustomerNumber, CustomerState, LegalEntity};
@@ -229,24 +229,29 @@ impl Transaction {
     }
 
     /// Says that the identity was seen, and makes the answer that follows
-    /// wait for whatever the link's own commit waited for.
+    /// wait for whatever the link's own commit waited for: also for the end
+    /// of the link, which may be under way.
     pub async fn touch_link(
         &self,
         legal_entity: &LegalEntity,
         link: LinkId,
         now: OffsetDateTime,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Held, StoreError> {
         const SQL: &str = "
             UPDATE identity_link
                SET last_seen_at = greatest(last_seen_at, $3)
              WHERE legal_entity = $1
-               AND link_id = $2";
+               AND link_id = $2
+               AND revoked_at IS NULL";
         let client = self.client()?;
         let statement = client.prepare_cached(SQL).await?;
-        client
+        let touched = client
             .execute(&statement, &[&legal_entity.as_str(), &link.0, &now])
             .await?;
-        Ok(())
+        Ok(match touched {
+            0 => Held::Changed,
+            _ => Held::Unchanged,
+        })
     }
 
     /// The customer's active links of the identity's issuer and provider. The

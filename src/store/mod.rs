@@ -26,6 +26,7 @@ use deadpool_postgres::{
 };
 use tokio::time::Instant;
 use tokio_postgres::NoTls;
+use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::error::SqlState;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -180,6 +181,8 @@ impl Store {
         let options = session_options(config.get_options(), &settings.limits);
         config
             .application_name("idlink")
+            // A replica may not know yet what was decided a moment ago.
+            .target_session_attrs(TargetSessionAttrs::ReadWrite)
             .connect_timeout(settings.limits.connect)
             .keepalives_idle(Duration::from_secs(10))
             .tcp_user_timeout(Duration::from_secs(10))

@@ -301,9 +301,9 @@ fn first_names(path: &str) -> Vec<String> {
 fn contains_word(line: &str, name: &str) -> bool {
     let is_part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     line.match_indices(name).any(|(at, _)| {
-        let ends_open = !name.ends_with(':');
-        !is_part(line[..at].chars().next_back())
-            && !(ends_open && is_part(line[at + name.len()..].chars().next()))
+        let begins = !is_part(line[..at].chars().next_back());
+        let ends = name.ends_with(':') || !is_part(line[at + name.len()..].chars().next());
+        begins && ends
     })
 }
 

@@ -1,6 +1,5 @@
 //! The settings file, the environment over it, and what is said about both.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use idlink::config::{Problems, Settings};
@@ -9,7 +8,8 @@ use idlink::domain::identity::Provider;
 use idlink::domain::reference::Reference;
 use idlink::domain::site::{Mode, Stage, Topic};
 use secrecy::ExposeSecret;
-use uuid::Uuid;
+
+use crate::support::program::Folder;
 
 const EXAMPLE: &str = include_str!("../../src/config/example.toml");
 
@@ -30,22 +30,12 @@ tenant = "contoso"
 client_ids = ["5d2b6e4a-90c7-4a3f-8f15-e6c1b7a2d908"]
 "#;
 
-/// A folder of its own for every test.
-struct Folder(PathBuf);
+trait Load {
+    fn load(&self, content: &str, environment: &[(&str, &str)]) -> Result<Settings, Problems>;
+    fn problems(&self, content: &str, environment: &[(&str, &str)]) -> String;
+}
 
-impl Folder {
-    fn new() -> Self {
-        let path = std::env::temp_dir().join(format!("idlink-config-{}", Uuid::now_v7()));
-        std::fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
-    fn write(&self, name: &str, content: &str) -> PathBuf {
-        let path = self.0.join(name);
-        std::fs::write(&path, content).unwrap();
-        path
-    }
-
+impl Load for Folder {
     fn load(&self, content: &str, environment: &[(&str, &str)]) -> Result<Settings, Problems> {
         let file = self.write("idlink.toml", content);
         Settings::load(Some(&file), owned(environment))
@@ -59,12 +49,6 @@ impl Folder {
             "a secret is shown: {problems}"
         );
         problems.replace(&format!("{}/", self.0.display()), "")
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

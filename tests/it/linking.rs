@@ -22,36 +22,41 @@ use crate::support::postgres::{Database, connect, database, own_server};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(4);
 
-struct Desk {
-    linking: Linking,
-    store: Store,
+pub(crate) struct Desk {
+    pub(crate) linking: Linking,
+    pub(crate) store: Store,
     /// Looks at the tables past everything under test.
-    sql: Client,
-    _database: Database,
+    pub(crate) sql: Client,
+    pub(crate) database: Database,
 }
 
-async fn desk() -> Desk {
+pub(crate) async fn desk() -> Desk {
     let database = database().await;
     let store = store(database.config()).await;
     Desk {
         linking: Linking::new(store.clone(), Tracked::new(Handle::current())),
         sql: connect(&database.config()).await,
         store,
-        _database: database,
+        database,
     }
 }
 
 impl Desk {
-    async fn record(&self, site: &Site, who: &Identity, address: Address) -> Outcome {
+    pub(crate) async fn record(&self, site: &Site, who: &Identity, address: Address) -> Outcome {
         record(&self.linking, site, who, address).await
     }
 
-    async fn count(&self, sql: &str) -> i64 {
+    pub(crate) async fn count(&self, sql: &str) -> i64 {
         self.sql.query_one(sql, &[]).await.unwrap().get(0)
     }
 }
 
-async fn record(linking: &Linking, site: &Site, who: &Identity, address: Address) -> Outcome {
+pub(crate) async fn record(
+    linking: &Linking,
+    site: &Site,
+    who: &Identity,
+    address: Address,
+) -> Outcome {
     linking
         .record(recording(site, who, address), PATIENCE)
         .await
@@ -64,17 +69,18 @@ pub(crate) fn recording(site: &Site, who: &Identity, address: Address) -> Record
         address,
         via: "token",
         ui_locales: "en".to_owned(),
+        request_id: None,
     }
 }
 
-fn number(outcome: &Outcome) -> (&str, Fresh) {
+pub(crate) fn number(outcome: &Outcome) -> (&str, Fresh) {
     match outcome {
         Outcome::Linked { number, fresh } => (number.as_str(), *fresh),
         other => panic!("not linked: {other:?}"),
     }
 }
 
-fn refusal(outcome: &Outcome) -> Refusal {
+pub(crate) fn refusal(outcome: &Outcome) -> Refusal {
     match outcome {
         Outcome::Refused(refused) => refused.refusal,
         other => panic!("not refused: {other:?}"),
@@ -369,6 +375,28 @@ async fn observing_decides_and_remembers_and_links_nobody() {
     assert_eq!(decisions, ["create", "link"]);
     assert_eq!(desk.count("SELECT count(*) FROM identity_link").await, 0);
     assert_eq!(desk.count("SELECT count(*) FROM customer").await, 1);
+}
+
+#[tokio::test]
+async fn observing_remembers_that_a_linked_customer_is_gone() {
+    let desk = desk().await;
+    OnFile::person("B1", "ada@example.org", CustomerType::B2b)
+        .add(&desk.store)
+        .await;
+    let mut trade = site(CustomerType::B2b);
+    let ada = identity(1, "local");
+    desk.record(&trade, &ada, proven("ada@example.org")).await;
+    desk.sql
+        .batch_execute("UPDATE customer SET state = 'blocked'")
+        .await
+        .unwrap();
+    trade.mode = Mode::Observe;
+    let outcome = desk.record(&trade, &ada, proven("ada@example.org")).await;
+    assert_eq!(outcome, Outcome::NotLinked);
+    let remembered = "
+        SELECT count(*) FROM sign_up_attempt
+         WHERE refusal = 'Idlink_CustomerBlocked' AND answer = 'continue'";
+    assert_eq!(desk.count(remembered).await, 1);
 }
 
 #[tokio::test]

@@ -8,13 +8,21 @@
 
 mod architecture;
 mod browser;
+mod check;
 mod clients;
 mod config;
+mod crash;
+mod custom_policy;
 mod demo;
+mod details;
 mod embedded;
 mod emulator;
 mod linking;
+mod lost_commits;
 mod oidc;
+mod outages;
+mod overtaken;
+mod server;
 mod sites;
 mod staff;
 mod support;

@@ -2,5 +2,6 @@
 
 pub(crate) mod business;
 pub(crate) mod postgres;
+pub(crate) mod program;
 pub(crate) mod service;
 pub(crate) mod tenant;

@@ -15,6 +15,7 @@ use idlink::server::{self, Running};
 use idlink::store::Store;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::Value;
+use time::OffsetDateTime;
 use tokio_postgres::Config;
 
 use super::business;
@@ -32,13 +33,14 @@ pub(crate) struct Setup {
     pub(crate) tenant: Tenant,
     pub(crate) trade: Site,
     pub(crate) shop: Site,
+    pub(crate) credentials: Vec<BasicCredential>,
 }
 
 pub(crate) struct Service {
     pub(crate) store: Store,
     url: String,
     client: Client,
-    _running: Running,
+    running: Running,
 }
 
 pub(crate) struct Reply {
@@ -71,6 +73,7 @@ impl Service {
             tenant: Arc::unwrap_or_clone(business::tenant()),
             trade: business::site(CustomerType::B2b),
             shop: business::site(CustomerType::B2c),
+            credentials: vec![credential(PASSWORD, None)],
         };
         setup.trade.client_ids = [TRADE.to_owned()].into();
         setup.shop.client_ids = [SHOP.to_owned()].into();
@@ -81,7 +84,7 @@ impl Service {
         Self {
             store,
             url: format!("http://{}", running.address),
-            _running: running,
+            running,
             client: Client::builder()
                 .timeout(Duration::from_secs(30))
                 .build()
@@ -89,8 +92,17 @@ impl Service {
         }
     }
 
+    /// Where the platforms call, for requests written by hand.
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.running.address
+    }
+
     pub(crate) fn post(&self, path: &str) -> RequestBuilder {
         self.client.post(format!("{}{path}", self.url))
+    }
+
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
+        self.client.get(format!("{}{path}", self.url))
     }
 
     /// What the tenant's user flow would send, with its credentials.
@@ -106,19 +118,22 @@ impl Service {
     }
 }
 
+pub(crate) fn credential(password: &str, not_after: Option<OffsetDateTime>) -> BasicCredential {
+    BasicCredential {
+        username: USERNAME.to_owned(),
+        password: password.into(),
+        not_after,
+    }
+}
+
 fn settings(setup: Setup) -> Settings {
     let mut settings = Settings::default();
     settings.server.listen = ([127, 0, 0, 1], 0).into();
     settings.server.management_listen = ([127, 0, 0, 1], 0).into();
     settings.server.workers = Some(2);
-    settings.callers.insert(
-        setup.tenant.name.clone(),
-        vec![BasicCredential {
-            username: USERNAME.to_owned(),
-            password: PASSWORD.into(),
-            not_after: None,
-        }],
-    );
+    settings
+        .callers
+        .insert(setup.tenant.name.clone(), setup.credentials);
     settings.providers.insert(
         setup.tenant.name.clone(),
         ProviderSettings {
