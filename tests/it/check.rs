@@ -64,6 +64,8 @@ async fn a_sound_installation_is_listed_with_what_to_think_about() {
             "✓ TLS: none; plain HTTP on loopback, behind something that ends TLS",
             "⚠ tenant contoso: `local` is trusted; make sure that every user flow requires e-mail \
              verification, or anybody takes over the customer whose address they type",
+            "⚠ tenant contoso: tokens without `idp` are taken for `local`; tick Identity Provider \
+             under the application claims of every user flow, or set missing_idp = \"unverified\"",
             "⚠ tenant contoso: requests without identities are taken for `local`; if a custom \
              OpenID Connect provider is attached to a user flow, set missing_identities = \
              \"unverified\"",
@@ -105,7 +107,7 @@ async fn what_would_keep_people_out_fails_the_check() {
             &format!("✗ database: has 0 of {known} migrations; run `idlink migrate`"),
         ]
     );
-    assert_eq!(lines(&output.stderr), ["idlink: 2 of 8 checks failed"]);
+    assert_eq!(lines(&output.stderr), ["idlink: 2 of 9 checks failed"]);
     assert_eq!(output.status.code(), Some(1));
 }
 
