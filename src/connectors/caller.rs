@@ -7,10 +7,11 @@
 
 mod certificate;
 mod proxy;
+mod roster;
 mod secret;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderName;
@@ -24,6 +25,7 @@ pub use certificate::{
     Peer,
 };
 pub use proxy::{Network, Proxy};
+pub use roster::Roster;
 pub use secret::{BasicCredential, SharedSecret};
 
 use secret::Presented;
@@ -54,7 +56,7 @@ impl Method {
     }
 }
 
-/// Who may speak for one tenant.
+/// Who may speak for one tenant, as the settings say.
 #[derive(Clone, Debug)]
 pub struct Callers {
     pub basic: Vec<BasicCredential>,
@@ -93,41 +95,6 @@ impl From<Vec<BasicCredential>> for Callers {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unknown;
 
-/// Why a method does not speak for the caller: for the log, never for them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reason {
-    /// Nothing was presented.
-    Missing,
-    /// Repeated, or not in the method's own form.
-    Malformed,
-    /// None of the tenant's.
-    Wrong,
-    /// One of the tenant's, past its `not_after`.
-    Ended,
-    /// The certificate's own time has not come.
-    NotYetValid,
-    /// The certificate's own time is over.
-    Expired,
-    /// The certificate was not issued for clients.
-    Purpose,
-}
-
-impl Reason {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::Malformed => "malformed",
-            Self::Wrong => "wrong",
-            Self::Ended => "ended",
-            Self::NotYetValid => "not yet valid",
-            Self::Expired => "expired",
-            Self::Purpose => "wrong purpose",
-        }
-    }
-}
-
-type Verdict = Result<(), Reason>;
-
 /// The tenant in whose name the caller speaks. A refusal is written to the
 /// log and counted here.
 pub fn identify(
@@ -137,10 +104,10 @@ pub fn identify(
     now: OffsetDateTime,
 ) -> Result<Arc<Tenant>, Unknown> {
     let found = connectors.directory.tenant(tenant);
-    let callers = connectors.callers.get(tenant).unwrap_or(&NOBODY);
-    let presented = Presented::by(request, callers, connectors.proxy.as_ref(), now);
-    let verdicts = callers.judge(&presented, now);
-    let decided = callers.decide(verdicts);
+    let roster = connectors.callers.get(tenant).unwrap_or(Roster::nobody());
+    let proxy = connectors.proxy.as_ref();
+    let presented = Presented::by(request, roster.api_key_header(), proxy, now);
+    let decided = roster.decide(&presented, now);
     let method = decided
         .err()
         .and_then(|(method, _)| method)
@@ -153,26 +120,6 @@ pub fn identify(
     }
 }
 
-/// What unknown tenants are compared with, so that asking for one takes the
-/// same time: two of everything, as while credentials are exchanged.
-static NOBODY: LazyLock<Callers> = LazyLock::new(|| {
-    let secret = || SharedSecret {
-        secret: secret::unguessable(),
-        not_after: None,
-    };
-    let basic = || BasicCredential {
-        username: "nobody".to_owned(),
-        password: secret::unguessable(),
-        not_after: None,
-    };
-    Callers {
-        basic: vec![basic(), basic()],
-        bearer: vec![secret(), secret()],
-        api_keys: vec![secret(), secret()],
-        ..Callers::default()
-    }
-});
-
 impl Callers {
     /// When each of the credentials ends, if ever.
     pub fn ends(&self) -> impl Iterator<Item = Option<OffsetDateTime>> {
@@ -182,56 +129,6 @@ impl Callers {
         basic
             .chain(secrets.map(|secret| secret.not_after))
             .chain(certificates.map(|certificate| certificate.not_after))
-    }
-
-    fn has(&self, method: Method) -> bool {
-        match method {
-            Method::Basic => !self.basic.is_empty(),
-            Method::Bearer => !self.bearer.is_empty(),
-            Method::ApiKey => !self.api_keys.is_empty(),
-            Method::Certificate => !self.certificates.is_empty(),
-        }
-    }
-
-    /// Every method is judged, whichever fits: the time that a refusal takes
-    /// tells nothing about them.
-    fn judge(&self, presented: &Presented, now: OffsetDateTime) -> [(Method, Verdict); 4] {
-        Method::ALL.map(|method| {
-            let verdict = match method {
-                Method::Basic => secret::judge_basic(&self.basic, presented.basic(), now),
-                Method::Bearer => secret::judge(&self.bearer, presented.bearer(), now),
-                Method::ApiKey => secret::judge(&self.api_keys, presented.api_key(), now),
-                Method::Certificate => {
-                    certificate::judge(&self.certificates, presented.certificate(), now)
-                }
-            };
-            (method, verdict)
-        })
-    }
-
-    /// On a refusal, the method that the caller tried or should have tried.
-    fn decide(&self, verdicts: [(Method, Verdict); 4]) -> Result<(), (Option<Method>, Reason)> {
-        let failed = |(method, verdict): (Method, Verdict)| Some((method, verdict.err()?));
-        let mut required = verdicts
-            .into_iter()
-            .filter(|(method, _)| self.require.contains(method));
-        let any_fits = verdicts.iter().any(|(_, verdict)| verdict.is_ok());
-        if let Some((method, reason)) = required.find_map(failed) {
-            return Err((Some(method), reason));
-        }
-        if !self.require.is_empty() || any_fits {
-            return Ok(());
-        }
-        let mut tried = verdicts
-            .into_iter()
-            .filter_map(failed)
-            .filter(|(_, reason)| *reason != Reason::Missing);
-        let own = tried.clone().find(|(method, _)| self.has(*method));
-        let tried = own.or_else(|| tried.next());
-        match tried {
-            Some((method, reason)) => Err((Some(method), reason)),
-            None => Err((None, Reason::Missing)),
-        }
     }
 }
 

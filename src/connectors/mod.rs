@@ -18,13 +18,13 @@ use actix_web::web;
 
 use crate::domain::directory::Directory;
 use crate::domain::site::Messages;
-use caller::{Callers, Proxy};
+use caller::{Proxy, Roster};
 
 /// What the connectors know, exchanged as a whole when settings are reloaded.
 pub struct Connectors {
     pub directory: Arc<Directory>,
     /// Who may call, by tenant. Two credentials are valid while one is rolled.
-    pub callers: BTreeMap<String, Callers>,
+    pub callers: BTreeMap<String, Roster>,
     /// Who may say which certificate a caller has shown elsewhere.
     pub proxy: Option<Proxy>,
     /// For people of whom not even the site is known.

@@ -17,6 +17,7 @@ use super::StartError;
 use super::tls::{Asks, Certificate, Shown, TlsError};
 use crate::config::{self, Settings};
 use crate::connectors::Connectors;
+use crate::connectors::caller::Roster;
 use crate::limits::Limits;
 use crate::linking::Linking;
 use crate::oidc::{self, Provider};
@@ -183,7 +184,11 @@ fn takes_certificates(settings: &Settings) -> bool {
 fn connectors(settings: &Settings) -> Result<Connectors, StartError> {
     Ok(Connectors {
         directory: Arc::new(settings.directory.clone()),
-        callers: settings.callers.clone(),
+        callers: settings
+            .callers
+            .iter()
+            .map(|(tenant, callers)| (tenant.clone(), Roster::from(callers)))
+            .collect(),
         proxy: settings.proxy.clone(),
         fallback: config::fallback_messages().ok_or(StartError::Messages)?,
     })

@@ -18,7 +18,7 @@ use rustls::server::danger::ClientCertVerifier;
 use time::OffsetDateTime;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
-use super::{Reason, Verdict};
+use super::roster::{Reason, Verdict};
 
 /// SHA-256 of a certificate as it is on the wire (DER).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

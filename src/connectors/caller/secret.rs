@@ -11,11 +11,10 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::{Choice, ConstantTimeEq};
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::certificate::Peer;
 use super::proxy::Proxy;
-use super::{Callers, Reason, Verdict};
+use super::roster::{Reason, Verdict};
 
 /// A user name and password that a tenant's connector may present.
 #[derive(Clone)]
@@ -72,7 +71,7 @@ pub(super) struct UserAndPassword {
 impl Presented {
     pub(super) fn by(
         request: &HttpRequest,
-        callers: &Callers,
+        api_key_header: &HeaderName,
         proxy: Option<&Proxy>,
         now: OffsetDateTime,
     ) -> Self {
@@ -84,7 +83,7 @@ impl Presented {
         };
         Self {
             authorization: Authorization::of(request.headers()),
-            api_key: single(request.headers(), &callers.api_key_header),
+            api_key: single(request.headers(), api_key_header),
             certificate,
         }
     }
@@ -163,46 +162,83 @@ pub(super) fn single(headers: &HeaderMap, name: &HeaderName) -> Result<Vec<u8>, 
     }
 }
 
+/// A secret as it is compared. Made once, so that a refusal takes the same
+/// time however many there are.
+#[derive(Clone)]
+pub(super) struct Hashed {
+    digest: [u8; 32],
+    not_after: Option<OffsetDateTime>,
+}
+
+impl From<&BasicCredential> for Hashed {
+    fn from(credential: &BasicCredential) -> Self {
+        let password = credential.password.expose_secret();
+        Self {
+            digest: digest_of(&[credential.username.as_bytes(), password.as_bytes()]),
+            not_after: credential.not_after,
+        }
+    }
+}
+
+impl From<&SharedSecret> for Hashed {
+    fn from(secret: &SharedSecret) -> Self {
+        Self {
+            digest: digest_of(&[secret.secret.expose_secret().as_bytes()]),
+            not_after: secret.not_after,
+        }
+    }
+}
+
+impl Hashed {
+    /// A secret that nobody has been told, ourselves included.
+    pub(super) fn of_nothing_known() -> Self {
+        Self {
+            digest: rand::random(),
+            not_after: None,
+        }
+    }
+}
+
+/// Of parts that cannot be shifted into one another.
+fn digest_of(parts: &[&[u8]]) -> [u8; 32] {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in parts {
+        context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        context.update(part);
+    }
+    let mut digest = [0; 32];
+    digest.copy_from_slice(context.finish().as_ref());
+    digest
+}
+
 pub(super) fn judge_basic(
-    credentials: &[BasicCredential],
+    known: &[Hashed],
     presented: Result<&UserAndPassword, Reason>,
     now: OffsetDateTime,
 ) -> Verdict {
-    let (username, password) = match presented {
-        Ok(shown) => (shown.username.as_slice(), shown.password.as_slice()),
-        Err(_) => (&[][..], &[][..]),
+    let parts = match presented {
+        Ok(shown) => [shown.username.as_slice(), shown.password.as_slice()],
+        Err(_) => [&[][..]; 2],
     };
-    let compared = compare(credentials.iter().map(|credential| {
-        let fits = same(credential.username.as_bytes(), username)
-            & same(credential.password.expose_secret().as_bytes(), password);
-        (fits, is_valid(credential.not_after, now))
-    }));
-    presented.and(compared)
+    presented.and(compare(known, digest_of(&parts), now))
 }
 
 pub(super) fn judge(
-    secrets: &[SharedSecret],
+    known: &[Hashed],
     presented: Result<&[u8], Reason>,
     now: OffsetDateTime,
 ) -> Verdict {
-    let shown = presented.unwrap_or_default();
-    let compared = compare(secrets.iter().map(|secret| {
-        let fits = same(secret.secret.expose_secret().as_bytes(), shown);
-        (fits, is_valid(secret.not_after, now))
-    }));
-    presented.and(compared)
+    let shown = digest_of(&[presented.unwrap_or_default()]);
+    presented.and(compare(known, shown, now))
 }
 
-fn is_valid(not_after: Option<OffsetDateTime>, now: OffsetDateTime) -> Choice {
-    Choice::from(u8::from(not_after.is_none_or(|end| now < end)))
-}
-
-/// Looks at every credential (whether it fits, whether it is still valid),
-/// wherever the right one stands.
-fn compare(credentials: impl Iterator<Item = (Choice, Choice)>) -> Verdict {
+/// Looks at every secret, wherever the right one stands.
+fn compare(known: &[Hashed], shown: [u8; 32], now: OffsetDateTime) -> Verdict {
     let none = (Choice::from(0), Choice::from(0));
-    let (valid, ended) = credentials.fold(none, |(valid, ended), (fits, is_valid)| {
-        (valid | (fits & is_valid), ended | (fits & !is_valid))
+    let (valid, ended) = known.iter().fold(none, |(valid, ended), secret| {
+        let fits = secret.digest.ct_eq(&shown);
+        let in_time = Choice::from(u8::from(secret.not_after.is_none_or(|end| now < end)));
+        (valid | (fits & in_time), ended | (fits & !in_time))
     });
     match (bool::from(valid), bool::from(ended)) {
         (true, _) => Ok(()),
@@ -211,22 +247,13 @@ fn compare(credentials: impl Iterator<Item = (Choice, Choice)>) -> Verdict {
     }
 }
 
-pub(super) fn same(one: &[u8], other: &[u8]) -> Choice {
-    let digest = |bytes| digest::digest(&digest::SHA256, bytes);
-    digest(one).as_ref().ct_eq(digest(other).as_ref())
-}
-
-/// A secret that nobody has been told.
-pub(super) fn unguessable() -> SecretString {
-    format!("{}{}", Uuid::new_v4(), Uuid::new_v4()).into()
-}
-
 #[cfg(test)]
 mod tests {
     use actix_web::http::header::HeaderValue;
     use actix_web::test::TestRequest;
 
     use super::*;
+    use crate::connectors::caller::API_KEY_HEADER;
 
     fn headers(authorization: &[&'static str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -242,7 +269,7 @@ mod tests {
             request = request.append_header((name, value));
         }
         let now = OffsetDateTime::UNIX_EPOCH;
-        Presented::by(&request.to_http_request(), &Callers::default(), None, now)
+        Presented::by(&request.to_http_request(), &API_KEY_HEADER, None, now)
     }
 
     fn basic(header: &'static str) -> Verdict {
@@ -252,7 +279,11 @@ mod tests {
             not_after: None,
         };
         let presented = presented(headers(&[header]));
-        judge_basic(&[credential], presented.basic(), OffsetDateTime::UNIX_EPOCH)
+        judge_basic(
+            &[Hashed::from(&credential)],
+            presented.basic(),
+            OffsetDateTime::UNIX_EPOCH,
+        )
     }
 
     fn bearer(header: &'static str) -> Verdict {
@@ -261,7 +292,11 @@ mod tests {
             not_after: None,
         };
         let presented = presented(headers(&[header]));
-        judge(&[secret], presented.bearer(), OffsetDateTime::UNIX_EPOCH)
+        judge(
+            &[Hashed::from(&secret)],
+            presented.bearer(),
+            OffsetDateTime::UNIX_EPOCH,
+        )
     }
 
     #[test]
@@ -343,11 +378,12 @@ mod tests {
     #[test]
     fn a_secret_counts_until_its_end_and_the_log_knows_that_it_did() {
         let at = |seconds| OffsetDateTime::UNIX_EPOCH + time::Duration::seconds(seconds);
-        let secrets =
-            [("old", Some(at(10))), ("new", None)].map(|(secret, not_after)| SharedSecret {
+        let secrets = [("old", Some(at(10))), ("new", None)].map(|(secret, not_after)| {
+            Hashed::from(&SharedSecret {
                 secret: secret.into(),
                 not_after,
-            });
+            })
+        });
         let judge = |shown: &str, now| judge(&secrets, Ok(shown.as_bytes()), at(now));
         assert_eq!(judge("old", 9), Ok(()));
         assert_eq!(judge("old", 10), Err(Reason::Ended));
