@@ -1,5 +1,10 @@
 //! The command line: one file a command.
 
+/// Instead of the standard one, which panics when the reader has gone.
+macro_rules! println {
+    ($($text:tt)*) => { $crate::cli::print::line(format_args!($($text)*)) };
+}
+
 mod attempt;
 mod check;
 mod context;
@@ -8,6 +13,7 @@ mod demo;
 mod feature;
 mod link;
 mod migrate;
+mod print;
 mod serve;
 mod staff;
 
@@ -74,14 +80,15 @@ impl CommandLine {
     pub async fn run(self) -> Result<(), Failure> {
         let context = Context::new(self.config, self.data_dir, environment()?);
         match self.command {
-            Command::Demo(command) => Ok(command.run(&context).await?),
-            Command::Serve(command) => Ok(command.run(&context).await?),
-            Command::Check(command) => Ok(command.run(&context).await?),
-            Command::Migrate(command) => Ok(command.run(&context).await?),
-            Command::Feature(command) => Ok(command.run(&context).await?),
-            Command::Customer(command) => Ok(command.run(&context).await?),
-            Command::Link(command) => Ok(command.run(&context).await?),
-            Command::Attempt(command) => Ok(command.run(&context).await?),
+            Command::Demo(command) => command.run(&context).await?,
+            Command::Serve(command) => command.run(&context).await?,
+            Command::Check(command) => command.run(&context).await?,
+            Command::Migrate(command) => command.run(&context).await?,
+            Command::Feature(command) => command.run(&context).await?,
+            Command::Customer(command) => command.run(&context).await?,
+            Command::Link(command) => command.run(&context).await?,
+            Command::Attempt(command) => command.run(&context).await?,
         }
+        Ok(print::end()?)
     }
 }
