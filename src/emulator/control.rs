@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{
+    PolicyCall, ScriptError,
     directory::{DirectoryError, User},
     keys::{Signature, SigningKey},
     pages,
@@ -43,6 +44,7 @@ pub(super) fn configure(app: &mut web::ServiceConfig) {
             .route("/variants", web::get().to(variants))
             .route("/variants", web::put().to(put_variants))
             .route("/clock", web::put().to(put_clock))
+            .route("/policy-calls", web::post().to(policy_call))
             .route("/reset", web::post().to(reset)),
     );
 }
@@ -66,6 +68,14 @@ struct Refused(StatusCode, String);
 impl Refused {
     fn new(status: StatusCode, text: &str) -> Self {
         Self(status, text.to_owned())
+    }
+
+    fn script(error: &ScriptError) -> Self {
+        let status = match error {
+            ScriptError::Misfit(_) => StatusCode::BAD_REQUEST,
+            ScriptError::Key(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self(status, error.to_string())
     }
 
     fn internal(error: &dyn std::error::Error) -> Self {
@@ -318,6 +328,13 @@ async fn put_clock(tenant: web::Data<Tenant>, request: HttpRequest, body: web::B
     let clock = parse::<Clock>(&request, &body)?;
     tenant.state().clock_offset = i64::from(clock.offset_seconds);
     done()
+}
+
+async fn policy_call(tenant: web::Data<Tenant>, request: HttpRequest, body: web::Bytes) -> Answer {
+    let call = parse::<PolicyCall>(&request, &body)?;
+    let placed = tenant.call_as_policy(&call).await;
+    let report = placed.map_err(|error| Refused::script(&error))?;
+    Ok(HttpResponse::Ok().json(report))
 }
 
 async fn reset(tenant: web::Data<Tenant>, request: HttpRequest) -> Answer {

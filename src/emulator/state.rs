@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::{
     StartError,
+    audit::Audit,
     bounded::{Bounded, push_bounded},
     directory::{Directory, User},
     journey::Journey,
@@ -45,6 +46,7 @@ pub(super) struct Tenant {
     /// Every custom attribute any flow uses, by short name.
     pub(super) custom: Vec<Attribute>,
     pub(super) http: reqwest::Client,
+    pub(super) connector_roots: Vec<String>,
     seed: Vec<SeedUser>,
     initial_variants: Variants,
     store: Option<Store>,
@@ -115,32 +117,6 @@ pub(super) struct Mail {
     pub(super) code: String,
     pub(super) sent_at: String,
     pub(super) language: String,
-}
-
-/// One call of a connector, as an administrator would find it in the audit
-/// log, and more.
-#[derive(Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Audit {
-    pub(super) number: u64,
-    pub(super) category: &'static str,
-    pub(super) activity: &'static str,
-    pub(super) time: String,
-    pub(super) flow: String,
-    pub(super) step: &'static str,
-    pub(super) url: String,
-    pub(super) number_of_attempts: u32,
-    pub(super) duration_ms: u64,
-    /// HTTP status of the last attempt, none when there was no reply.
-    pub(super) status: Option<u16>,
-    pub(super) judgement: &'static str,
-    pub(super) error_code: Option<&'static str>,
-    pub(super) detail: Option<String>,
-    pub(super) warnings: Vec<String>,
-    pub(super) claims: Map<String, Value>,
-    pub(super) request_body: String,
-    pub(super) reply_content_type: Option<String>,
-    pub(super) reply_body: Option<String>,
 }
 
 /// What the next ID tokens are to look like.
@@ -274,6 +250,7 @@ impl Tenant {
             applications: settings.applications,
             custom,
             http: parts.http,
+            connector_roots: settings.connector_roots,
             seed: settings.seed,
             initial_variants: settings.variants.clone(),
             store: settings.state_file.map(|path| Store {
