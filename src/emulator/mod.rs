@@ -10,7 +10,9 @@ mod bounded;
 mod connector;
 mod control;
 mod directory;
+mod entra;
 mod exchange;
+mod external_id;
 mod journey;
 mod judge;
 mod keys;
@@ -38,6 +40,8 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use directory::DirectoryError;
+pub use entra::{CallerToken, DEFAULT_AUDIENCE, EntraIssuer, TokenKind, TokenVersion};
+pub use external_id::{EventKind, EventOutcome, EventReport, ExtensionEvent, Shape};
 pub use keys::KeyError;
 pub use policy_call::{
     ClaimKind, ClientCertificate, OutputClaim, PolicyAuthentication, PolicyCall, PolicyOutcome,
@@ -157,6 +161,7 @@ fn assemble(settings: Settings) -> Result<(web::Data<Tenant>, Server), StartErro
             .app_data(data.clone())
             .app_data(web::PayloadConfig::new(MAX_BODY))
             .configure(control::configure)
+            .configure(entra::configure)
             .configure(journey::configure)
             .configure(oidc::configure)
     })
@@ -287,6 +292,34 @@ impl Emulator {
     /// Calls a REST service as a custom policy does.
     pub async fn call_as_policy(&self, call: &PolicyCall) -> Result<PolicyReport, ScriptError> {
         self.tenant.call_as_policy(call).await
+    }
+
+    /// Tells a custom authentication extension of an event, as External ID
+    /// does.
+    pub async fn raise_event(&self, event: &ExtensionEvent) -> Result<EventReport, ScriptError> {
+        external_id::raise(&self.tenant, event).await
+    }
+
+    /// The text behind `Bearer` when the platform calls an extension; none
+    /// for [`TokenKind::NoBearer`].
+    pub async fn entra_token(&self, token: &CallerToken) -> Result<Option<String>, ScriptError> {
+        external_id::token(&self.tenant, token).await
+    }
+
+    /// What `iss` says in a good token.
+    pub fn entra_issuer(&self, issuer: EntraIssuer, version: TokenVersion) -> String {
+        self.tenant.entra_issuer(issuer, version)
+    }
+
+    /// Where the keys of an issuer are published; the metadata are at the
+    /// usual place below the issuer (`v2.0`).
+    pub fn entra_jwks_url(&self, issuer: EntraIssuer) -> String {
+        self.tenant.entra_jwks_url(issuer)
+    }
+
+    /// The tenant's id, `tid` in its tokens.
+    pub fn tenant_id(&self) -> Uuid {
+        self.tenant.id
     }
 
     /// The newest verification code that was sent to an address.

@@ -22,6 +22,7 @@ use super::{
     audit::Audit,
     bounded::{Bounded, push_bounded},
     directory::{Directory, User},
+    entra::EntraKeys,
     journey::Journey,
     keys::{KeyError, Signature, SigningKey},
     settings::{Application, Attribute, Connectors, SeedUser, SessionScope, UserFlow, Variants},
@@ -50,6 +51,7 @@ pub(super) struct Tenant {
     seed: Vec<SeedUser>,
     initial_variants: Variants,
     store: Option<Store>,
+    pub(super) entra_keys: Mutex<Option<EntraKeys>>,
     state: Mutex<State>,
 }
 
@@ -163,6 +165,8 @@ pub(super) struct Faults {
     pub(super) jwks: Fault,
     pub(super) authorize: Fault,
     pub(super) token: Fault,
+    pub(super) entra_metadata: Fault,
+    pub(super) entra_jwks: Fault,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -193,6 +197,8 @@ pub(super) enum Endpoint {
     Jwks,
     Authorize,
     Token,
+    EntraMetadata,
+    EntraJwks,
 }
 
 impl Faults {
@@ -203,6 +209,8 @@ impl Faults {
             Endpoint::Jwks => &mut self.jwks,
             Endpoint::Authorize => &mut self.authorize,
             Endpoint::Token => &mut self.token,
+            Endpoint::EntraMetadata => &mut self.entra_metadata,
+            Endpoint::EntraJwks => &mut self.entra_jwks,
         };
         match fault.times {
             None => fault.clone(),
@@ -258,6 +266,7 @@ impl Tenant {
                 port: parts.port,
                 written: Mutex::new(()),
             }),
+            entra_keys: Mutex::new(None),
             state: Mutex::new(State::new(connectors, directory, settings.variants, keys)),
         };
         tenant.save().map_err(StartError::StateFile)?;
@@ -287,6 +296,12 @@ impl Tenant {
         self.applications
             .iter()
             .find(|application| application.client_id == client_id)
+    }
+
+    /// As `contoso`.
+    pub(super) fn name(&self) -> &str {
+        let domain = &self.domain;
+        domain.split_once('.').map_or(domain, |(name, _)| name)
     }
 
     /// The tenant part of a path: its name or its id.
