@@ -27,4 +27,5 @@ mod server;
 mod sites;
 mod staff;
 mod support;
+mod terminal;
 mod user_flow;
