@@ -72,7 +72,8 @@ CREATE INDEX customer_by_address ON customer (legal_entity, email_canonical)
 
 -- The service itself never creates two customers for one proven address.
 CREATE UNIQUE INDEX customer_signed_up_once ON customer (legal_entity, email_canonical)
-    WHERE origin = 'sign_up' AND state = 'active' AND email_origin = 'proven';
+    WHERE origin = 'sign_up' AND state = 'active' AND email_origin = 'proven'
+      AND kind = 'person' AND NOT is_b2b;
 
 -- A durable, replicated mutex for each address: written before the customers
 -- are read, so that two sign-ups of one address come one after the other.

@@ -29,11 +29,10 @@ use crate::domain::site::{Mode, Site, Stage};
 use crate::domain::trust::Address;
 use crate::sign_up::{attempt_key, correlated_key};
 use crate::store::attempts::{AttemptRow, Decided, Said};
-use crate::store::audit::AuditEntry;
+use crate::store::audit::{Change, ChangeIds};
 use crate::store::customers::{CustomerRow, Held, Lookup};
 use crate::store::features::Switch;
 use crate::store::links::{Basis, LinkRow, StandingLink};
-use crate::store::outbox::Event;
 use crate::store::{Store, StoreError, Transaction, Tries};
 use crate::tracked::Tracked;
 
@@ -112,10 +111,8 @@ struct Ids {
     attempt: Uuid,
     customer: CustomerId,
     link: LinkId,
-    customer_audit: Uuid,
-    customer_event: Uuid,
-    link_audit: Uuid,
-    link_event: Uuid,
+    customer_change: ChangeIds,
+    link_change: ChangeIds,
 }
 
 impl Ids {
@@ -124,10 +121,8 @@ impl Ids {
             attempt: Uuid::new_v4(),
             customer: CustomerId(Uuid::now_v7()),
             link: LinkId(Uuid::now_v7()),
-            customer_audit: Uuid::now_v7(),
-            customer_event: Uuid::now_v7(),
-            link_audit: Uuid::now_v7(),
-            link_event: Uuid::now_v7(),
+            customer_change: ChangeIds::new(),
+            link_change: ChangeIds::new(),
         }
     }
 }
@@ -371,26 +366,15 @@ async fn end_link(
         // Staff was faster, and has said so in the audit.
         return Ok(());
     }
-    tx.audit(
+    tx.tell(
         legal_entity,
-        &AuditEntry {
-            audit_id: Uuid::now_v7(),
+        &Change {
+            ids: ChangeIds::new(),
             subject_id: link.0,
-            action: "link.replaced",
+            action: "link.revoked",
             at: now,
             actor,
-            detail: detail.clone(),
-        },
-    )
-    .await?;
-    tx.emit(
-        legal_entity,
-        &Event {
-            event_id: Uuid::now_v7(),
-            aggregate_id: link.0,
-            event_type: "link.revoked",
-            payload: detail,
-            occurred_at: now,
+            detail,
         },
     )
     .await
@@ -429,26 +413,15 @@ async fn create(
         "customer_number": number.as_str(),
         "site": site.name,
     });
-    tx.audit(
+    tx.tell(
         &site.legal_entity,
-        &AuditEntry {
-            audit_id: ids.customer_audit,
+        &Change {
+            ids: ids.customer_change,
             subject_id: ids.customer.0,
             action: "customer.created",
             at: now,
             actor: "idlink",
-            detail: detail.clone(),
-        },
-    )
-    .await?;
-    tx.emit(
-        &site.legal_entity,
-        &Event {
-            event_id: ids.customer_event,
-            aggregate_id: ids.customer.0,
-            event_type: "customer.created",
-            payload: detail,
-            occurred_at: now,
+            detail,
         },
     )
     .await?;
@@ -490,26 +463,15 @@ async fn insert_link(
         "basis": customer.basis.as_str(),
         "site": site.name,
     });
-    tx.audit(
+    tx.tell(
         &site.legal_entity,
-        &AuditEntry {
-            audit_id: ids.link_audit,
+        &Change {
+            ids: ids.link_change,
             subject_id: ids.link.0,
             action: "link.created",
             at: now,
             actor: "idlink",
-            detail: detail.clone(),
-        },
-    )
-    .await?;
-    tx.emit(
-        &site.legal_entity,
-        &Event {
-            event_id: ids.link_event,
-            aggregate_id: ids.link.0,
-            event_type: "link.created",
-            payload: detail,
-            occurred_at: now,
+            detail,
         },
     )
     .await?;

@@ -4,6 +4,7 @@
 //! answer. What an outage says to them is the site's rule.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_lc_rs::digest;
@@ -97,11 +98,18 @@ pub struct Asked {
 pub struct SignUps {
     store: Store,
     tracked: Tracked,
+    /// Whether the switch was off when the store last said. Where linking is
+    /// not in use, an outage of the store is no reason to turn people away.
+    known_off: Arc<AtomicBool>,
 }
 
 impl SignUps {
     pub fn new(store: Store, tracked: Tracked) -> Self {
-        Self { store, tracked }
+        Self {
+            store,
+            tracked,
+            known_off: Arc::default(),
+        }
     }
 
     /// Answers within `patience`. Changes no customer and no link.
@@ -117,14 +125,39 @@ impl SignUps {
         let question = Arc::new(question);
         let attempt_id = Uuid::new_v4();
         let work = {
-            let (store, question) = (self.store.clone(), question.clone());
+            let (asking, question) = (self.clone(), question.clone());
             let until = Instant::now() + patience;
-            async move { ask_until(&store, &question, attempt_id, until).await }
+            async move { asking.ask_until(&question, attempt_id, until).await }
         };
-        match self.tracked.run(patience, work).await {
-            Some(Ok(asked)) => asked,
-            Some(Err(error)) => unavailable(&question, attempt_id, &error.to_string()),
-            None => unavailable(&question, attempt_id, "the answer came too late"),
+        let reason = match self.tracked.run(patience, work).await {
+            Some(Ok(asked)) => return asked,
+            Some(Err(error)) => error.to_string(),
+            None => "the answer came too late".to_owned(),
+        };
+        let unavailable = unavailable(&question, attempt_id, &reason);
+        match self.known_off.load(Ordering::Relaxed) {
+            true => Asked::nothing(),
+            false => unavailable,
+        }
+    }
+
+    async fn ask_until(
+        &self,
+        question: &Question,
+        attempt_id: Uuid,
+        until: Instant,
+    ) -> Result<Asked, StoreError> {
+        let mut tries = Tries::until(until);
+        loop {
+            let now = OffsetDateTime::now_utc();
+            match ask_once(&self.store, question, attempt_id, now).await {
+                Ok((switch, asked)) => {
+                    self.known_off
+                        .store(switch == Switch::Off, Ordering::Relaxed);
+                    return Ok(asked);
+                }
+                Err(error) => tries.another(error).await?,
+            }
         }
     }
 }
@@ -139,27 +172,12 @@ impl Asked {
     }
 }
 
-async fn ask_until(
-    store: &Store,
-    question: &Question,
-    attempt_id: Uuid,
-    until: Instant,
-) -> Result<Asked, StoreError> {
-    let mut tries = Tries::until(until);
-    loop {
-        match ask_once(store, question, attempt_id, OffsetDateTime::now_utc()).await {
-            Ok(asked) => return Ok(asked),
-            Err(error) => tries.another(error).await?,
-        }
-    }
-}
-
 async fn ask_once(
     store: &Store,
     question: &Question,
     attempt_id: Uuid,
     now: OffsetDateTime,
-) -> Result<Asked, StoreError> {
+) -> Result<(Switch, Asked), StoreError> {
     let site = &question.site;
     let lookup = match (question.step.scope(), &question.address) {
         (Scope::Everything, Address::Proven(email)) => Some(Lookup {
@@ -173,7 +191,7 @@ async fn ask_once(
     };
     let (switch, found) = store.asked(lookup.as_ref()).await?;
     if switch == Switch::Off {
-        return Ok(Asked::nothing());
+        return Ok((switch, Asked::nothing()));
     }
     let decision = match question.step.scope() {
         Scope::Everything => Some(decide(&question.address, &found, &site.rules)),
@@ -202,10 +220,11 @@ async fn ask_once(
         })
         .await?;
     report(question, decision.as_ref(), found.len(), &reference);
-    Ok(Asked {
+    let asked = Asked {
         answer: answer(question, decision, refusal, reference.clone()),
         reference: Some(reference),
-    })
+    };
+    Ok((switch, asked))
 }
 
 /// What no form and no record can change any more: nobody we trust vouches
@@ -305,10 +324,15 @@ fn key(question: &Question, attempt_id: Uuid) -> [u8; 32] {
     if let Some(correlation) = question.request_id.and_then(RequestId::correlation) {
         return correlated_key(&question.tenant.name, question.step.as_str(), correlation);
     }
-    let who: [&[u8]; 2] = match (&question.account, question.address.email()) {
-        (Some((issuer, account)), _) => [issuer.as_bytes(), account.as_bytes()],
-        (None, Some(email)) => [b"", email.canonical().as_bytes()],
-        (None, None) => [b"", attempt_id.as_bytes()],
+    let email = question.address.email().map(|email| email.canonical());
+    let who: [&[u8]; 3] = match (&question.account, email) {
+        (Some((issuer, account)), email) => [
+            issuer.as_bytes(),
+            account.as_bytes(),
+            email.unwrap_or_default().as_bytes(),
+        ],
+        (None, Some(email)) => [b"", b"", email.as_bytes()],
+        (None, None) => [b"", b"", attempt_id.as_bytes()],
     };
     attempt_key(&[
         question.tenant.name.as_bytes(),
@@ -316,6 +340,7 @@ fn key(question: &Question, attempt_id: Uuid) -> [u8; 32] {
         question.client_id.as_bytes(),
         who[0],
         who[1],
+        who[2],
     ])
 }
 

@@ -11,9 +11,8 @@ use crate::domain::customer::{
 };
 use crate::domain::email::Email;
 use crate::domain::link::LinkId;
-use crate::store::audit::AuditEntry;
+use crate::store::audit::{Change, ChangeIds};
 use crate::store::customers::CustomerRow;
-use crate::store::outbox::Event;
 use crate::store::{Store, StoreError, Transaction};
 
 /// Who changes something, and where.
@@ -67,7 +66,7 @@ pub enum StaffError {
 
 /// Whether a ruling changed anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum Effect {
     Made,
     /// It was so already.
     None,
@@ -120,7 +119,7 @@ impl Desk<'_> {
         number: &CustomerNumber,
         ruling: Ruling,
         now: OffsetDateTime,
-    ) -> Result<Change, StaffError> {
+    ) -> Result<Effect, StaffError> {
         let (wanted, action) = match ruling {
             Ruling::Approve => (CustomerState::Active, "customer.approved"),
             Ruling::Block => (CustomerState::Blocked, "customer.blocked"),
@@ -136,7 +135,7 @@ impl Desk<'_> {
         let held = tx.hold_by_number(self.legal_entity, number).await?;
         let (id, state) = held.ok_or_else(missing)?;
         match state {
-            state if state == wanted => return Ok(Change::None),
+            state if state == wanted => return Ok(Effect::None),
             CustomerState::Active | CustomerState::Pending | CustomerState::Blocked => {}
             CustomerState::Merged | CustomerState::Erased => {
                 return Err(StaffError::Settled {
@@ -157,7 +156,7 @@ impl Desk<'_> {
         }
         self.note(&tx, id.0, action, number, now).await?;
         tx.commit().await?;
-        Ok(Change::Made)
+        Ok(Effect::Made)
     }
 
     /// Ends a link. The identity is decided about anew at its next sign-in.
@@ -194,26 +193,15 @@ impl Desk<'_> {
         detail: serde_json::Value,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
-        tx.audit(
+        tx.tell(
             self.legal_entity,
-            &AuditEntry {
-                audit_id: Uuid::now_v7(),
+            &Change {
+                ids: ChangeIds::new(),
                 subject_id,
                 action,
                 at: now,
                 actor: self.actor,
-                detail: detail.clone(),
-            },
-        )
-        .await?;
-        tx.emit(
-            self.legal_entity,
-            &Event {
-                event_id: Uuid::now_v7(),
-                aggregate_id: subject_id,
-                event_type: action,
-                payload: detail,
-                occurred_at: now,
+                detail,
             },
         )
         .await

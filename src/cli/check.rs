@@ -11,7 +11,7 @@ use super::{Context, ContextError};
 use crate::config::{Settings, Tls};
 use crate::domain::identity::Provider as UpstreamProvider;
 use crate::domain::site::Mode;
-use crate::domain::tenant::{MissingIdentities, Tenant};
+use crate::domain::tenant::{MissingProvider, Tenant};
 use crate::oidc::{self, Provider};
 use crate::server::tls::Certificate;
 use crate::store::features::{AUTOMATIC_LINKING, Switch};
@@ -143,7 +143,12 @@ fn check_certificate(report: &mut Report, files: Option<&Tls>, now: OffsetDateTi
 async fn check_tenants(report: &mut Report, settings: &Settings, now: OffsetDateTime) {
     let http = match oidc::http_client() {
         Ok(http) => http,
-        Err(error) => return report.bad(format_args!("calls to tenants: {error}")),
+        Err(error) => {
+            return report.bad(format_args!(
+                "calls to tenants: {error}; does HTTPS_PROXY or ALL_PROXY name something else \
+                 than a proxy?"
+            ));
+        }
     };
     for tenant in settings.directory.tenants() {
         check_trust(report, tenant);
@@ -169,7 +174,13 @@ fn check_trust(report: &mut Report, tenant: &Tenant) {
         "tenant {name}: `local` is trusted; make sure that every user flow requires e-mail \
          verification, or anybody takes over the customer whose address they type"
     ));
-    if tenant.missing_identities == MissingIdentities::Local {
+    if tenant.missing_idp == MissingProvider::Local {
+        report.doubt(format_args!(
+            "tenant {name}: tokens without `idp` are taken for `local`; tick Identity Provider under \
+             the application claims of every user flow, or set missing_idp = \"unverified\""
+        ));
+    }
+    if tenant.missing_identities == MissingProvider::Local {
         report.doubt(format_args!(
             "tenant {name}: requests without identities are taken for `local`; if a custom OpenID \
              Connect provider is attached to a user flow, set missing_identities = \"unverified\""

@@ -8,7 +8,7 @@ use crate::domain::customer::{
     AddressOrigin, CustomerKind, CustomerNumber, CustomerOrigin, CustomerState, CustomerType,
 };
 use crate::domain::email::{Email, EmailProblem};
-use crate::staff::{Change, NewCustomer, Ruling};
+use crate::staff::{Effect, NewCustomer, Ruling};
 use crate::store::customers::CustomerFile;
 
 /// Enter, approve, block and look at customers
@@ -73,17 +73,17 @@ impl CustomerCommand {
             Action::Approve { number } => {
                 let number = read_number(&number)?;
                 match desk.desk().rule(&number, Ruling::Approve, now).await? {
-                    Change::Made => println!(
+                    Effect::Made => println!(
                         "customer {number} is active; who has its address is linked at the next sign-in"
                     ),
-                    Change::None => println!("customer {number} was active already"),
+                    Effect::None => println!("customer {number} was active already"),
                 }
             }
             Action::Block { number } => {
                 let number = read_number(&number)?;
                 match desk.desk().rule(&number, Ruling::Block, now).await? {
-                    Change::Made => println!("customer {number} is blocked"),
-                    Change::None => println!("customer {number} was blocked already"),
+                    Effect::Made => println!("customer {number} is blocked"),
+                    Effect::None => println!("customer {number} was blocked already"),
                 }
             }
             Action::Show { whom } => {

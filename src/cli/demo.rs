@@ -120,7 +120,7 @@ impl Demo {
         place.announce(&shop::url(ports.trade()))?;
         let of_tenant = tenant::settings(&place, ports)?;
         let file = demo::settings::file(&place, ports, &tenant::issuer(&of_tenant))?;
-        let context = Context::new(Some(file.clone()), data_dir.to_owned(), std::env::vars());
+        let context = context.with_settings(file.clone());
         let settings = context.settings()?;
         steps.done(&format!("Settings: {}", file.display()));
 
@@ -327,8 +327,7 @@ fn port(ports: Ports, site: &DemoSite) -> u16 {
 fn command(data_dir: &Path) -> String {
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("idlink"));
     let here = std::env::current_dir().unwrap_or_default();
-    let program = program.strip_prefix(&here).unwrap_or(&program);
-    let program = quoted(&program.to_string_lossy());
+    let program = called_from(&here, &program);
     match data_dir == Path::new(".idlink") {
         true => program,
         false => format!(
@@ -336,6 +335,16 @@ fn command(data_dir: &Path) -> String {
             quoted(&data_dir.to_string_lossy())
         ),
     }
+}
+
+/// A shell looks along the PATH for a bare name, so that one gets its `./`.
+fn called_from(here: &Path, program: &Path) -> String {
+    let short = match program.strip_prefix(here) {
+        Ok(inside) if inside.components().count() == 1 => Path::new(".").join(inside),
+        Ok(inside) => inside.to_owned(),
+        Err(_) => program.to_owned(),
+    };
+    quoted(&short.to_string_lossy())
 }
 
 /// As a shell takes it for one word.
@@ -424,6 +433,19 @@ mod tests {
         ];
         for (word, expected) in cases {
             assert_eq!(quoted(word), expected);
+        }
+    }
+
+    #[test]
+    fn a_command_can_be_typed_in_the_folder_it_is_printed_in() {
+        let here = Path::new("/home/me/idlink");
+        let cases = [
+            ("/home/me/idlink/target/debug/idlink", "target/debug/idlink"),
+            ("/home/me/idlink/idlink", "./idlink"),
+            ("/usr/bin/idlink", "/usr/bin/idlink"),
+        ];
+        for (program, expected) in cases {
+            assert_eq!(called_from(here, Path::new(program)), expected);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::connectors::caller::BasicCredential;
 use crate::domain::identity::{Issuer, LOCAL, Provider};
-use crate::domain::tenant::{ClaimNames, MissingIdentities, Tenant};
+use crate::domain::tenant::{ClaimNames, MissingProvider, Tenant};
 use crate::domain::trust::Trust;
 use crate::oidc::ProviderSettings;
 
@@ -39,6 +39,16 @@ pub(super) fn read_all(root: &Section<'_>) -> Vec<Read> {
         .collect()
 }
 
+fn missing_provider(section: &Section<'_>, key: &'static str) -> MissingProvider {
+    let choices = [
+        (LOCAL, MissingProvider::Local),
+        ("unverified", MissingProvider::Unverified),
+    ];
+    section
+        .choice(key, &choices)
+        .map_or(MissingProvider::Local, |found| found.value)
+}
+
 fn read(name: String, section: &Section<'_>) -> Read {
     check_name(&name, section);
     let issuer = section.required_parsed("issuer", address::issuer);
@@ -47,13 +57,8 @@ fn read(name: String, section: &Section<'_>) -> Read {
     let allowed_hosts = section.each("allowed_hosts", address::host_name);
     let policies = policies(section);
     let trust = trusted_providers(section);
-    let missing_identities = section.choice(
-        "missing_identities",
-        &[
-            (LOCAL, MissingIdentities::Local),
-            ("unverified", MissingIdentities::Unverified),
-        ],
-    );
+    let missing_identities = missing_provider(section, "missing_identities");
+    let missing_idp = missing_provider(section, "missing_idp");
     let claims = claims(section);
     let credentials = credentials(section);
     let issuers: Vec<_> = issuer.iter().chain(&aliases).cloned().collect();
@@ -71,8 +76,8 @@ fn read(name: String, section: &Section<'_>) -> Read {
                 issuer_aliases: aliases.into_iter().map(|alias| alias.value).collect(),
                 policies: policies.clone(),
                 trust,
-                missing_identities: missing_identities
-                    .map_or(MissingIdentities::Local, |found| found.value),
+                missing_identities,
+                missing_idp,
                 claims,
             },
             credentials: credentials

@@ -23,7 +23,7 @@ use crate::domain::identity::{Identity, Provider, Subject};
 use crate::domain::link::LinkStatus;
 use crate::domain::reference::Reference;
 use crate::domain::site::{Mode, Site, Stage, Topic};
-use crate::domain::tenant::{ClaimNames, MissingIdentities, Tenant};
+use crate::domain::tenant::{ClaimNames, MissingProvider, Tenant};
 use crate::domain::trust::{Address, Claimed};
 use crate::linking::{Linking, Outcome, Recording};
 use crate::sign_up::{Question, SignUps, Step};
@@ -295,7 +295,7 @@ fn providers(identities: &[WireIdentity], tenant: &Tenant, step: Option<Step>) -
         .collect();
     match (named.is_empty(), tenant.missing_identities) {
         (false, _) => named,
-        (true, MissingIdentities::Local) if !federated_only => vec![Provider::local()],
+        (true, MissingProvider::Local) if !federated_only => vec![Provider::local()],
         (true, _) => vec![Provider::unknown()],
     }
 }

@@ -18,18 +18,22 @@ pub struct Tenant {
     pub policies: Vec<String>,
     pub trust: Trust,
     /// What a user-flow request without `identities` is taken for.
-    pub missing_identities: MissingIdentities,
+    pub missing_identities: MissingProvider,
+    /// What a token without `idp` is taken for.
+    pub missing_idp: MissingProvider,
     pub claims: ClaimNames,
 }
 
+/// What somebody is taken for of whom the platform names no provider.
+///
 /// User flows leave `identities` out for local accounts, and have been seen to
 /// leave it out for custom OpenID Connect providers too (azure-docs#77104).
+/// Tokens carry `idp` for federated identities, if that claim was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MissingIdentities {
+pub enum MissingProvider {
     /// A local account.
     Local,
-    /// An unknown provider: its address proves nothing. For tenants with a
-    /// custom OpenID Connect provider attached to the flow.
+    /// An unknown provider: its address proves nothing.
     Unverified,
 }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, de};
 
 use super::TokenError;
 use crate::domain::identity::{Provider, Subject};
+use crate::domain::tenant::MissingProvider;
 use crate::domain::trust::Claimed;
 
 /// Claims as the token spells them. One that is there must have its type:
@@ -75,11 +76,13 @@ impl Claims {
         Subject::parse(self.oid.as_ref().unwrap_or(&self.sub))
     }
 
-    /// B2C leaves `idp` out for local accounts.
-    pub(super) fn provider(&self) -> Provider {
-        match &self.idp {
-            Some(idp) => Provider::named(idp.as_str()),
-            None => Provider::local(),
+    /// B2C leaves `idp` out for local accounts, and for everybody where the
+    /// application claim is not ticked: what that means is the tenant's to say.
+    pub(super) fn provider(&self, missing: MissingProvider) -> Provider {
+        match (&self.idp, missing) {
+            (Some(idp), _) => Provider::federated(idp),
+            (None, MissingProvider::Local) => Provider::local(),
+            (None, MissingProvider::Unverified) => Provider::unknown(),
         }
     }
 

@@ -145,7 +145,7 @@ impl Unverified {
             identity: Identity {
                 issuer: tenant.issuer.clone(),
                 subject,
-                provider: self.claims.provider(),
+                provider: self.claims.provider(tenant.missing_idp),
             },
             email: self.claims.email().map(str::to_owned),
             claimed: self.claims.claimed(),

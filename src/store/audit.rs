@@ -3,13 +3,15 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::outbox::Event;
 use super::{Store, StoreError, Transaction};
 use crate::domain::customer::LegalEntity;
 
-/// One line of the audit. Its identifier is made once a request, so that a
-/// repeated transaction writes it once.
-pub struct AuditEntry<'a> {
-    pub audit_id: Uuid,
+/// What has become of one customer or link: a line in the audit for us, and an
+/// event for the outside.
+pub struct Change<'a> {
+    pub ids: ChangeIds,
+    /// The customer or link.
     pub subject_id: Uuid,
     pub action: &'a str,
     pub at: OffsetDateTime,
@@ -17,11 +19,47 @@ pub struct AuditEntry<'a> {
     pub detail: serde_json::Value,
 }
 
+/// The identifiers of a change, made once a request, so that a repeated
+/// transaction tells it once.
+#[derive(Clone, Copy, Debug)]
+pub struct ChangeIds {
+    audit: Uuid,
+    event: Uuid,
+}
+
+impl ChangeIds {
+    #[expect(clippy::new_without_default, reason = "each call makes another")]
+    pub fn new() -> Self {
+        Self {
+            audit: Uuid::now_v7(),
+            event: Uuid::now_v7(),
+        }
+    }
+}
+
 impl Transaction {
-    pub async fn audit(
+    /// Tells of a change that this transaction makes. The caller holds the
+    /// subject's row lock, or has just inserted it.
+    pub async fn tell(
         &self,
         legal_entity: &LegalEntity,
-        entry: &AuditEntry<'_>,
+        change: &Change<'_>,
+    ) -> Result<(), StoreError> {
+        self.audit(legal_entity, change).await?;
+        let event = Event {
+            event_id: change.ids.event,
+            aggregate_id: change.subject_id,
+            event_type: change.action,
+            payload: &change.detail,
+            occurred_at: change.at,
+        };
+        self.emit(legal_entity, &event).await
+    }
+
+    async fn audit(
+        &self,
+        legal_entity: &LegalEntity,
+        entry: &Change<'_>,
     ) -> Result<(), StoreError> {
         const SQL: &str = "
             INSERT INTO audit
@@ -35,7 +73,7 @@ impl Transaction {
                 &statement,
                 &[
                     &legal_entity.as_str(),
-                    &entry.audit_id,
+                    &entry.ids.audit,
                     &entry.subject_id,
                     &entry.action,
                     &entry.at,

@@ -103,14 +103,13 @@ impl StoreError {
     /// Whether to run the same transaction, with the same identifiers, again.
     ///
     /// A lost connection is worthwhile although its COMMIT may have happened:
-    /// the second run finds what the first one left.
+    /// the second run finds what the first one left. So is a full pool: others
+    /// may be waiting in it for a lock that this address has no part in.
     pub fn again(&self) -> Again {
         match self {
-            Self::Unreachable { .. } => Again::Worthwhile,
+            Self::Unreachable { .. } | Self::Busy => Again::Worthwhile,
             Self::Refused { code, .. } if is_passing(code) => Again::Worthwhile,
-            Self::Refused { .. } | Self::Busy | Self::Corrupt(_) | Self::Migration(_) => {
-                Again::Pointless
-            }
+            Self::Refused { .. } | Self::Corrupt(_) | Self::Migration(_) => Again::Pointless,
         }
     }
 

@@ -8,18 +8,18 @@ use crate::domain::customer::LegalEntity;
 
 /// An event about one customer or link. It names no person: receivers ask for
 /// what they may know.
-pub struct Event<'a> {
-    pub event_id: Uuid,
-    pub aggregate_id: Uuid,
-    pub event_type: &'a str,
-    pub payload: serde_json::Value,
-    pub occurred_at: OffsetDateTime,
+pub(super) struct Event<'a> {
+    pub(super) event_id: Uuid,
+    pub(super) aggregate_id: Uuid,
+    pub(super) event_type: &'a str,
+    pub(super) payload: &'a serde_json::Value,
+    pub(super) occurred_at: OffsetDateTime,
 }
 
 impl Transaction {
     /// Writes `event` as the aggregate's next version. The caller holds the
     /// aggregate's row lock, or has just inserted it.
-    pub async fn emit(
+    pub(super) async fn emit(
         &self,
         legal_entity: &LegalEntity,
         event: &Event<'_>,
@@ -43,7 +43,7 @@ impl Transaction {
                     &event.event_id,
                     &event.aggregate_id,
                     &event.event_type,
-                    &event.payload,
+                    event.payload,
                     &event.occurred_at,
                 ],
             )

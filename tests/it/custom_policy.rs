@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use idlink::domain::customer::CustomerType;
 use idlink::domain::site::{Disclosure, Mode, Outage, UnverifiedEmail};
-use idlink::domain::tenant::MissingIdentities;
+use idlink::domain::tenant::MissingProvider;
 use idlink::store::features::Switch;
 use reqwest::RequestBuilder;
 use serde_json::{Map, Value, json};
@@ -615,7 +615,7 @@ async fn an_account_elsewhere_is_not_local_whatever_the_policy_forgets() {
 #[tokio::test]
 async fn a_tenant_may_insist_on_being_told_the_provider() {
     let (service, _database) = business(|setup| {
-        setup.tenant.missing_identities = MissingIdentities::Unverified;
+        setup.tenant.missing_identities = MissingProvider::Unverified;
     })
     .await;
     let silent = claims(TRADE, "one@example.org");

@@ -1,16 +1,27 @@
-//! `idlink demo`, as a person starts it: a process of its own.
+//! `idlink demo`, as a person starts it: a process of its own. And its shop,
+//! against a stand-in for idlink that answers what it is told to.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use aws_lc_rs::digest;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use idlink::demo::shop::{self, Shop};
 use reqwest::StatusCode;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
+use url::Url;
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::support::postgres::new_folder;
 
@@ -70,11 +81,10 @@ impl Demo {
     pub(crate) async fn interrupt(mut self) -> Duration {
         let begun = Instant::now();
         signal(self.pid(), "INT").await;
-        let status = timeout(STOP_LIMIT, self.child.wait()).await;
-        let Ok(status) = status else {
-            panic!("the demo does not stop within {STOP_LIMIT:?}");
-        };
-        let status = status.unwrap();
+        let ended = timeout(STOP_LIMIT, self.child.wait()).await;
+        let status = ended
+            .unwrap_or_else(|_| panic!("the demo does not stop"))
+            .unwrap();
         assert!(status.success(), "{status}: {}", self.later.lock().unwrap());
         begun.elapsed()
     }
@@ -252,11 +262,221 @@ async fn a_killed_demo_leaves_no_postgres_behind() {
         .open(postgres.join("server.log"))
         .unwrap();
     let free = tokio::task::spawn_blocking(move || log.lock());
-    timeout(STOP_LIMIT, free)
-        .await
-        .expect("PostgreSQL still runs")
+    let freed = timeout(STOP_LIMIT, free).await;
+    freed
+        .unwrap_or_else(|_| panic!("PostgreSQL still runs"))
         .unwrap()
         .unwrap();
     let again = Demo::start(&folder).await;
     again.interrupt().await;
+}
+
+// ------------------------------------------------- a shop and a stand-in idlink
+
+/// What the stand-in's tenant signs: nothing, as a shop need not check it.
+fn id_token(issuer: &str, nonce: &str) -> String {
+    let claims = json!({
+        "iss": issuer,
+        "aud": "shop-client",
+        "nonce": nonce,
+        "exp": OffsetDateTime::now_utc().unix_timestamp() + 60,
+        "name": "Ada <b>Lindqvist</b>",
+        "emails": ["ada@northwind.example"],
+    });
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    format!("{}.{}.", part(&json!({ "alg": "none" })), part(&claims))
+}
+
+/// A shop, and a browser in front of it that follows no redirect.
+struct Counter {
+    stand_in: MockServer,
+    shop: Shop,
+    browser: reqwest::Client,
+}
+
+/// A sign-in on its way, as the browser and the tenant know it.
+struct Begun {
+    cookie: String,
+    sent: BTreeMap<String, String>,
+}
+
+impl Counter {
+    async fn open() -> Self {
+        let stand_in = MockServer::start().await;
+        let uri = stand_in.uri();
+        let metadata = json!({
+            "issuer": uri,
+            "authorization_endpoint": format!("{uri}/authorize?p=flow"),
+            "token_endpoint": format!("{uri}/token"),
+        });
+        Mock::given(method("GET"))
+            .and(path("/metadata"))
+            .respond_with(ResponseTemplate::new(200).set_body_json(metadata))
+            .mount(&stand_in)
+            .await;
+        let settings = shop::Settings {
+            name: "A shop".to_owned(),
+            kind: shop::Kind::Consumer,
+            metadata_url: format!("{uri}/metadata"),
+            client_id: "shop-client".to_owned(),
+            client_secret: "shop-secret".to_owned(),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let browser = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
+        Self {
+            stand_in,
+            shop: shop::start(settings, listener).unwrap(),
+            browser,
+        }
+    }
+
+    async fn get(&self, path: &str, cookie: &str) -> reqwest::Response {
+        let address = format!("{}{path}", self.shop.url());
+        let request = self.browser.get(address).header("cookie", cookie);
+        request.send().await.unwrap()
+    }
+
+    async fn begin(&self) -> Begun {
+        let response = self.get("sign-in", "").await;
+        assert_eq!(response.status(), StatusCode::SEE_OTHER);
+        let sent = Url::parse(&header(&response, "location")).unwrap();
+        Begun {
+            cookie: first_cookie(&response),
+            sent: sent.query_pairs().into_owned().collect(),
+        }
+    }
+
+    async fn answer_token(&self, status: u16, body: Value) {
+        Mock::given(method("POST"))
+            .and(path("/token"))
+            .respond_with(ResponseTemplate::new(status).set_body_json(body))
+            .mount(&self.stand_in)
+            .await;
+    }
+
+    async fn come_back(&self, begun: &Begun) -> reqwest::Response {
+        let path = format!("callback?code=c0de&state={}", begun.sent["state"]);
+        self.get(&path, &begun.cookie).await
+    }
+}
+
+fn header(response: &reqwest::Response, name: &str) -> String {
+    response.headers()[name].to_str().unwrap().to_owned()
+}
+
+fn first_cookie(response: &reqwest::Response) -> String {
+    let cookie = header(response, "set-cookie");
+    assert!(cookie.contains("HttpOnly"), "{cookie}");
+    cookie.split(';').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_shop_sends_what_openid_connect_and_idlink_want() {
+    let counter = Counter::open().await;
+    let begun = counter.begin().await;
+    assert_eq!(begun.sent["p"], "flow");
+    assert_eq!(begun.sent["response_type"], "code");
+    assert_eq!(begun.sent["code_challenge_method"], "S256");
+    let token = id_token(&counter.stand_in.uri(), &begun.sent["nonce"]);
+    let body = json!({ "id_token": token, "customer_id": "US-101", "customer_link": "linked" });
+    counter.answer_token(200, body).await;
+    let back = counter.come_back(&begun).await;
+    assert_eq!(header(&back, "location"), "/");
+    let home = counter.get("", &first_cookie(&back)).await;
+    let home = home.text().await.unwrap();
+    assert!(home.contains(">US-101<"), "{home}");
+    assert!(!home.contains("<b>"), "a name is text: {home}");
+
+    let requests = counter.stand_in.received_requests().await.unwrap();
+    let posted = requests
+        .iter()
+        .find(|request| request.url.path() == "/token");
+    let form: BTreeMap<String, String> = url::form_urlencoded::parse(&posted.unwrap().body)
+        .into_owned()
+        .collect();
+    let challenge = digest::digest(&digest::SHA256, form["code_verifier"].as_bytes());
+    assert_eq!(
+        URL_SAFE_NO_PAD.encode(challenge),
+        begun.sent["code_challenge"]
+    );
+    assert_eq!(form["redirect_uri"], begun.sent["redirect_uri"]);
+    assert_eq!(form["nonce"], begun.sent["nonce"]);
+    assert_eq!(form["ui_locales"], "en");
+    // The sign-in has ended: its code serves nobody a second time.
+    let again = counter.come_back(&begun).await;
+    assert_eq!(again.status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_shop_says_when_a_number_is_not_known_now() {
+    let counter = Counter::open().await;
+    let begun = counter.begin().await;
+    let token = id_token(&counter.stand_in.uri(), &begun.sent["nonce"]);
+    let body = json!({ "id_token": token, "customer_link": "unavailable" });
+    counter.answer_token(200, body).await;
+    let back = counter.come_back(&begun).await;
+    let home = counter.get("", &first_cookie(&back)).await;
+    let home = home.text().await.unwrap();
+    assert!(home.contains("cannot be looked up right now"), "{home}");
+}
+
+#[tokio::test]
+async fn a_shop_lets_nobody_in_with_somebody_elses_sign_in() {
+    let counter = Counter::open().await;
+    let begun = counter.begin().await;
+    let token = id_token(&counter.stand_in.uri(), "another nonce");
+    counter
+        .answer_token(200, json!({ "id_token": token }))
+        .await;
+    // A code that somebody else's browser was made to bring.
+    let path = format!("callback?code=c0de&state={}", begun.sent["state"]);
+    let foreign = counter.get(&path, "").await;
+    assert_eq!(foreign.status(), StatusCode::BAD_REQUEST);
+    // A token that belongs to another sign-in.
+    let back = counter.come_back(&begun).await;
+    assert_eq!(back.status(), StatusCode::BAD_GATEWAY);
+    assert!(!back.headers().contains_key("set-cookie"));
+}
+
+#[tokio::test]
+async fn a_shop_explains_what_went_wrong_behind_it() {
+    let refused = json!({
+        "error": "invalid_grant",
+        "user_message": "Call us & say <7K2M-Q9XD>",
+        "reference": "7K2M-Q9XD",
+    });
+    let cases = [
+        (400, refused, StatusCode::FORBIDDEN, "Call us"),
+        (
+            400,
+            json!({ "error": "invalid_grant" }),
+            StatusCode::BAD_GATEWAY,
+            "did not work",
+        ),
+        (
+            503,
+            json!({ "error": "temporarily_unavailable" }),
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not possible right now",
+        ),
+        (
+            200,
+            json!({ "id_token": "x" }),
+            StatusCode::BAD_GATEWAY,
+            "did not work",
+        ),
+    ];
+    for (status, body, expected, words) in cases {
+        let counter = Counter::open().await;
+        let begun = counter.begin().await;
+        counter.answer_token(status, body.clone()).await;
+        let back = counter.come_back(&begun).await;
+        assert_eq!(back.status(), expected, "{body}");
+        let page = back.text().await.unwrap();
+        assert!(page.contains(words), "{body}: {page}");
+        assert!(!page.contains("<7K2M"), "a message is text: {page}");
+    }
 }

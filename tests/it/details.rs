@@ -408,3 +408,56 @@ async fn where_nothing_is_enforced_a_missing_object_id_is_no_refusal() {
         assert_continue(&service.ask(&body).await, not_linked("none"), client);
     }
 }
+
+/// contracts.md §1.1 leaves open what the platform does here.
+#[tokio::test]
+async fn a_caller_may_wait_for_permission_and_send_its_body_in_chunks() {
+    let (service, _database) = business().await;
+    let body = local(TRADE, "one@example.org").to_string();
+    let head = "POST /connectors/contoso/user-flow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+         Authorization: Basic YjJjLWNhbGxlcjpzMzpjcmV0\r\nContent-Type: application/json\r\n\
+         Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n";
+    let mut socket = TcpStream::connect(service.address()).await.unwrap();
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let mut permission = [0; 25];
+    socket.read_exact(&mut permission).await.unwrap();
+    assert_eq!(&permission, b"HTTP/1.1 100 Continue\r\n\r\n");
+    for part in body.as_bytes().chunks(50) {
+        let chunk = [format!("{:x}\r\n", part.len()).as_bytes(), part, b"\r\n"].concat();
+        socket.write_all(&chunk).await.unwrap();
+    }
+    socket.write_all(b"0\r\n\r\n").await.unwrap();
+    let mut reply = String::new();
+    socket.read_to_string(&mut reply).await.unwrap();
+    assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{reply}");
+    assert!(reply.contains(r#""extension_CustomerId":"B1""#), "{reply}");
+}
+
+/// The moment the old attempt is let go is when repeats are most likely to
+/// open two new ones.
+#[tokio::test]
+async fn a_question_repeated_at_the_end_of_its_window_opens_one_attempt() {
+    let (service, database) = business().await;
+    let sql = connect(&database.config()).await;
+    let body = local(TRADE, "new@example.org");
+    service.ask(&body).await;
+    for round in 1..=10_i64 {
+        sql.batch_execute("UPDATE sign_up_attempt SET asked_at = asked_at - interval '31 s'")
+            .await
+            .unwrap();
+        let eight = futures_util::future::join_all((0..8).map(|_| service.ask(&body))).await;
+        for reply in &eight {
+            assert_eq!(reply.text, eight[0].text, "round {round}");
+        }
+        let row = sql
+            .query_one(
+                "SELECT count(*), count(*) FILTER (WHERE is_open), sum(times_asked)::bigint
+                   FROM sign_up_attempt",
+                &[],
+            )
+            .await
+            .unwrap();
+        let found: (i64, i64, i64) = (row.get(0), row.get(1), row.get(2));
+        assert_eq!(found, (round + 1, 1, 1 + 8 * round));
+    }
+}

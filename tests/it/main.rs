@@ -26,4 +26,5 @@ mod server;
 mod sites;
 mod staff;
 mod support;
+mod terminal;
 mod user_flow;

@@ -9,7 +9,7 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use idlink::domain::identity::{Issuer, Provider as Upstream};
-use idlink::domain::tenant::Tenant;
+use idlink::domain::tenant::{MissingProvider, Tenant};
 use idlink::domain::trust::Claimed;
 use idlink::oidc::{
     Provider, ProviderError, ProviderSettings, TokenError, TokenReply, VerifiedToken, http_client,
@@ -173,6 +173,22 @@ async fn a_person_without_upstream_provider_is_local() {
     let token = key().token(&with(&claims(&stub), json!({ "idp": null })));
     let verified = verify(&provider(&stub), &token).await.unwrap();
     assert_eq!(verified.identity.provider, Upstream::local());
+    // Where the tenant does not send `idp` at all, its absence says nothing.
+    let silent = Arc::new(Tenant {
+        missing_idp: MissingProvider::Unverified,
+        ..Tenant::clone(&tenant(&stub))
+    });
+    let provider = Provider::new(silent, settings(&stub), http_client().unwrap());
+    let verified = verify(&provider, &token).await.unwrap();
+    assert_eq!(verified.identity.provider, Upstream::unknown());
+}
+
+#[tokio::test]
+async fn nobody_is_local_by_being_called_so() {
+    let stub = StubTenant::start().await;
+    let token = key().token(&with(&claims(&stub), json!({ "idp": "local" })));
+    let verified = verify(&provider(&stub), &token).await.unwrap();
+    assert_eq!(verified.identity.provider, Upstream::unknown());
 }
 
 #[tokio::test]

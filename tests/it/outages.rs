@@ -7,13 +7,16 @@ use std::time::Duration;
 use idlink::domain::customer::CustomerType;
 use idlink::linking::{Linking, Outcome};
 use idlink::store::Store;
+use idlink::store::features::Switch;
 use idlink::tracked::Tracked;
+use serde_json::json;
 use tokio::runtime::Handle;
 use tokio_postgres::Client;
 
 use crate::linking::{record, recording};
-use crate::support::business::{cold_store, identity, proven, site, store};
+use crate::support::business::{cold_store, identity, proven, site, store, turn};
 use crate::support::postgres::{connect, database, own_server};
+use crate::support::service::{Service, TRADE};
 
 const CONNECTIONS: usize = 8;
 
@@ -106,4 +109,20 @@ async fn a_crowd_before_a_stalled_server_is_answered_and_leaves_the_pool_whole()
         assert!(matches!(outcome, Outcome::Linked { .. }), "{outcome:?}");
     }
     crate::linking::check_invariants(&sql).await;
+}
+
+#[tokio::test]
+async fn where_linking_is_off_an_outage_turns_nobody_away() {
+    let server = own_server().await;
+    let service = Service::on(store(server.config()).await, |_| {}).await;
+    turn(&service.store, Switch::Off).await;
+    let body = json!({
+        "step": "PostAttributeCollection",
+        "client_id": TRADE,
+        "email": "one@example.org",
+    });
+    let goes_on = json!({"version": "1.0.0", "action": "Continue"});
+    assert_eq!(service.ask(&body).await.json(), goes_on, "off");
+    server.signal_all("KILL");
+    assert_eq!(service.ask(&body).await.json(), goes_on, "off and away");
 }

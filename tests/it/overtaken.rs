@@ -93,7 +93,7 @@ async fn a_link_that_ends_by_itself_is_not_replaced_on_top() {
     let revoke = "UPDATE identity_link SET revoked_at = now(), revoked_by = 'mia'";
     let outcome = record_during(&desk, &trade, &identity(2, "local"), revoke).await;
     assert_eq!(number(&outcome), ("B1", Fresh::New));
-    let replaced = "SELECT count(*) FROM audit WHERE action = 'link.replaced'";
+    let replaced = "SELECT count(*) FROM audit WHERE action = 'link.revoked'";
     assert_eq!(desk.count(replaced).await, 0);
     let events = "SELECT count(*) FROM outbox WHERE event_type = 'link.revoked'";
     assert_eq!(desk.count(events).await, 0);

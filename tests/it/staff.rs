@@ -5,7 +5,7 @@ use std::process::Output;
 use idlink::domain::customer::{CustomerKind, CustomerState, CustomerType, LegalEntity};
 use idlink::domain::link::LinkId;
 use idlink::linking::Linking;
-use idlink::staff::{Change, Desk, NewCustomer, Ruling, StaffError};
+use idlink::staff::{Desk, Effect, NewCustomer, Ruling, StaffError};
 use idlink::store::Store;
 use idlink::tracked::Tracked;
 use time::OffsetDateTime;
@@ -49,15 +49,15 @@ async fn every_ruling_leaves_its_line_in_the_audit() {
         .unwrap();
     assert_eq!(
         desk.rule(&number, Ruling::Approve, now).await.unwrap(),
-        Change::Made
+        Effect::Made
     );
     assert_eq!(
         desk.rule(&number, Ruling::Approve, now).await.unwrap(),
-        Change::None
+        Effect::None
     );
     assert_eq!(
         desk.rule(&number, Ruling::Block, now).await.unwrap(),
-        Change::Made
+        Effect::Made
     );
     let file = store.customer(&usmf, &number).await.unwrap().unwrap();
     assert_eq!(file.state, CustomerState::Blocked);

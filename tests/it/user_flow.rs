@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use idlink::domain::customer::CustomerType;
 use idlink::domain::site::{Mode, Outage};
-use idlink::domain::tenant::{ClaimNames, MissingIdentities};
+use idlink::domain::tenant::{ClaimNames, MissingProvider};
 use idlink::store::features::Switch;
 use serde_json::{Value, json};
 
@@ -250,7 +250,7 @@ async fn after_a_federation_only_the_certain_is_refused() {
 #[tokio::test]
 async fn a_tenant_with_custom_providers_takes_missing_identities_for_nothing() {
     let (service, _database) = Service::start(|setup| {
-        setup.tenant.missing_identities = MissingIdentities::Unverified;
+        setup.tenant.missing_identities = MissingProvider::Unverified;
     })
     .await;
     let reply = service.ask(&local(SHOP, "new@example.org")).await;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::connectors::json;
 use crate::domain::identity::{LOCAL, Provider, Subject};
 use crate::domain::request_id::RequestId;
-use crate::domain::tenant::{MissingIdentities, Tenant};
+use crate::domain::tenant::{MissingProvider, Tenant};
 use crate::domain::trust::{Address, Claimed};
 
 /// The starter packs' own word for a local account (`authenticationSource`),
@@ -185,8 +185,8 @@ impl Claims {
             (Some(LOCAL | LOCAL_ACCOUNT), false) => Provider::local(),
             (Some(issuer), _) => Provider::federated(issuer),
             (None, false) => match tenant.missing_identities {
-                MissingIdentities::Local => Provider::local(),
-                MissingIdentities::Unverified => Provider::unknown(),
+                MissingProvider::Local => Provider::local(),
+                MissingProvider::Unverified => Provider::unknown(),
             },
         }
     }

@@ -15,7 +15,7 @@ use idlink::domain::site::{
     CustomerEmail, Disclosure, Messages, Mode, Outage, Rules, SecondIdentity, Site, Stage, Topic,
     UnverifiedEmail,
 };
-use idlink::domain::tenant::{ClaimNames, MissingIdentities, Tenant};
+use idlink::domain::tenant::{ClaimNames, MissingProvider, Tenant};
 use idlink::domain::trust::{Address, Trust};
 use idlink::store::customers::CustomerRow;
 use idlink::store::features::{AUTOMATIC_LINKING, Switch};
@@ -39,7 +39,8 @@ pub(crate) fn tenant() -> Arc<Tenant> {
         issuer_aliases: Vec::new(),
         policies: vec!["B2C_1_signupsignin".to_owned()],
         trust: Trust::new([Provider::local(), Provider::named("google.com")]),
-        missing_identities: MissingIdentities::Local,
+        missing_identities: MissingProvider::Local,
+        missing_idp: MissingProvider::Local,
         claims: ClaimNames::new(None, "CustomerId", Some("CustomerLink")),
     })
 }
