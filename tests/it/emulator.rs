@@ -2,6 +2,8 @@
 //! against a connector that is not ours.
 
 mod browser;
+mod external_id;
+mod policy_calls;
 
 use std::{
     collections::BTreeMap,
