@@ -591,6 +591,28 @@ async fn a_new_key_is_found_when_a_token_names_it() {
     assert!(eventually(async || verify(&provider, &old).await.is_err()).await);
 }
 
+#[tokio::test]
+async fn keys_are_fetched_again_when_they_are_old_though_nobody_signs_in() {
+    let stub = StubTenant::start().await;
+    stub.publish_metadata_of("B2C_1_idle", stub.metadata())
+        .await;
+    let tenant = Tenant {
+        policies: vec![POLICY.to_owned(), "B2C_1_idle".to_owned()],
+        ..Tenant::clone(&tenant(&stub))
+    };
+    let provider = Provider::new(Arc::new(tenant), settings(&stub), http_client().unwrap());
+    provider.preload().await;
+    provider.preload().await;
+    assert_eq!(stub.count("/keys").await, 2, "one for each policy");
+    later(61 * 60).await;
+    for _ in 0..3 {
+        provider.preload().await;
+        later(61).await;
+    }
+    assert_eq!(stub.count("/keys").await, 4, "each of them once more");
+    assert!(provider.keys_age().unwrap() < Duration::from_secs(10 * 60));
+}
+
 /// Policies share keys, and the keys of one that nobody uses are never fetched
 /// again.
 #[tokio::test]
