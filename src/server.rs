@@ -134,7 +134,7 @@ pub async fn start(
     let mut background = vec![
         run_behind(metrics.keep_up()),
         run_behind(Arc::clone(&state).prepare()),
-        run_behind(Arc::clone(&state).preload()),
+        run_behind(Arc::clone(&state).keep_keys()),
     ];
     background.extend(
         reloader

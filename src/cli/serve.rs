@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use clap::Args;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, timeout_at};
 
@@ -28,6 +29,9 @@ pub(super) enum ServeError {
     #[error("signals cannot be received: {0}")]
     Signals(#[from] io::Error),
 }
+
+/// More than there are connections with a few workers.
+const OPEN_FILES: u64 = 65_536;
 
 /// What the operating system and people tell us.
 struct Signals {
@@ -65,11 +69,29 @@ impl Signals {
     }
 }
 
+/// Linux starts programs with room for 1024 open files, for the sake of old
+/// ones, and lets them ask for more. Idle connections of strangers would take
+/// all of that, and none be left for the database.
+fn allow_open_files() {
+    let now = getrlimit(Resource::Nofile);
+    let possible = now.maximum.unwrap_or(OPEN_FILES).min(OPEN_FILES);
+    if now.current.is_some_and(|current| current < possible) {
+        let more = Rlimit {
+            current: Some(possible),
+            ..now
+        };
+        if let Err(error) = setrlimit(Resource::Nofile, more) {
+            tracing::warn!(%error, "few connections: the limit of open files stays");
+        }
+    }
+}
+
 impl ServeCommand {
     pub(super) async fn run(self, context: &Context) -> Result<(), ServeError> {
         // First of all, so that a signal during the start is not lost.
         let mut signals = Signals::receive()?;
         telemetry::start_logs();
+        allow_open_files();
         let settings = context.settings()?;
         if settings.directory.sites().next().is_none() {
             tracing::warn!("there are no sites in the settings: every call will be refused");

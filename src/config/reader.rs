@@ -299,6 +299,19 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Reports a list without entries. One that is no list, or has entries that
+    /// are none, is reported where it is read.
+    pub(super) fn require_entries(&self, key: &'static str, message: &str) {
+        let is_empty = self.node(key).is_none_or(|(node, _)| match &node.value {
+            Value::List(items) => items.is_empty(),
+            Value::Variable(text) => text.split(',').all(|text| text.trim().is_empty()),
+            _ => false,
+        });
+        if is_empty && self.is_given() {
+            self.problem(message);
+        }
+    }
+
     /// The entries of a list that `parse` understands.
     pub(super) fn each<T>(
         &self,

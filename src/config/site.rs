@@ -174,13 +174,10 @@ fn client_ids(section: &Section<'_>) -> Vec<Placed<String>> {
         }
     });
     section.each_once(&ids, str::eq_ignore_ascii_case);
-    if section
-        .list("client_ids")
-        .is_none_or(|list| list.is_empty())
-        && section.is_given()
-    {
-        section.problem("`client_ids` must list the applications that the site consists of");
-    }
+    section.require_entries(
+        "client_ids",
+        "`client_ids` must list the applications that the site consists of",
+    );
     ids
 }
 

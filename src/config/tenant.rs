@@ -118,12 +118,11 @@ fn policies(section: &Section<'_>) -> Vec<String> {
         }
     });
     section.each_once(&policies, str::eq_ignore_ascii_case);
-    if section.list("policies").is_none_or(|list| list.is_empty()) && section.is_given() {
-        section.problem(
-            "`policies` must list the user flows whose tokens are accepted: B2C's issuer is the \
-             same for all of them",
-        );
-    }
+    section.require_entries(
+        "policies",
+        "`policies` must list the user flows whose tokens are accepted: B2C's issuer is the same \
+         for all of them",
+    );
     policies.into_iter().map(|policy| policy.value).collect()
 }
 

@@ -37,14 +37,16 @@ struct Loaded {
 }
 
 impl Ring {
-    /// The set with the token's key: the policy's own, or else any.
+    /// The set with the token's key: the policy's own, or else any that is
+    /// fresh. A policy that nobody uses has old keys, withdrawn ones among them.
     pub(super) fn keys_for(
         &self,
         policy: &str,
         token: &Unverified,
     ) -> Option<Arc<CoreJsonWebKeySet>> {
         let own = self.0.get(policy).into_iter();
-        let others = self.0.iter().filter(|(name, _)| *name != policy);
+        let is_other = |name: &str| name != policy && !self.is_stale(name);
+        let others = self.0.iter().filter(|(name, _)| is_other(name));
         own.chain(others.map(|(_, loaded)| loaded))
             .map(|loaded| &loaded.keys)
             .find(|keys| token.has_key_in(keys))

@@ -175,7 +175,8 @@ impl Provider {
     }
 
     /// Loads metadata and keys of all accepted policies, so that the first
-    /// person need not wait. What fails is logged and tried again when needed.
+    /// person need not wait, and loads old ones again. What fails is logged
+    /// and tried again when needed.
     pub async fn preload(&self) {
         for policy in &self.tenant.policies {
             self.keep_keys_fresh(policy).await;

@@ -29,6 +29,10 @@ use crate::tracked::Tracked;
 /// Between two tries to bring the schema up to date.
 const PREPARE_AGAIN: Duration = Duration::from_secs(1);
 
+/// Between two looks at the age of keys. A tenant is asked for one policy's
+/// keys a minute.
+const KEYS_AGAIN: Duration = Duration::from_secs(61);
+
 pub(super) struct State {
     pub(super) settings: ArcSwap<Settings>,
     pub(super) store: Store,
@@ -121,10 +125,16 @@ impl State {
         let _ = prepared.wait_for(|prepared| *prepared).await;
     }
 
-    /// Fetches metadata and keys, so that the first person need not wait.
-    pub(super) async fn preload(self: Arc<Self>) {
-        for provider in self.sites.load_full().providers.values() {
-            provider.preload().await;
+    /// Fetches metadata and keys, so that the first person need not wait, and
+    /// fetches them again when they have grown old, although nobody signs in:
+    /// a key that was withdrawn overnight must not open the morning. Tenants
+    /// that a reload brings are found, too. Never returns.
+    pub(super) async fn keep_keys(self: Arc<Self>) {
+        loop {
+            for provider in self.sites.load_full().providers.values() {
+                provider.preload().await;
+            }
+            tokio::time::sleep(KEYS_AGAIN).await;
         }
     }
 

@@ -321,6 +321,16 @@ fn each_mistake_is_named_with_its_line_and_what_to_do() {
         ),
         (
             keys,
+            "client_ids = 5\n".to_owned(),
+            "idlink.toml:14: sites.shop.client_ids: must be a list of texts, is a number",
+        ),
+        (
+            keys,
+            "client_ids = [\"a\", \" \"]\n".to_owned(),
+            "idlink.toml:14: sites.shop.client_ids[1]: must not be empty",
+        ),
+        (
+            keys,
             with("default_language = \"fr\"\n"),
             "idlink.toml:15: sites.shop.default_language: the language `fr` has no text for `customer_not_found` at stage `sign_up`",
         ),

@@ -607,6 +607,51 @@ async fn a_new_key_is_found_when_a_token_names_it() {
     assert!(eventually(async || verify(&provider, &old).await.is_err()).await);
 }
 
+#[tokio::test]
+async fn keys_are_fetched_again_when_they_are_old_though_nobody_signs_in() {
+    let stub = StubTenant::start().await;
+    stub.publish_metadata_of("B2C_1_idle", stub.metadata())
+        .await;
+    let tenant = Tenant {
+        policies: vec![POLICY.to_owned(), "B2C_1_idle".to_owned()],
+        ..Tenant::clone(&tenant(&stub))
+    };
+    let provider = Provider::new(Arc::new(tenant), settings(&stub), http_client().unwrap());
+    provider.preload().await;
+    provider.preload().await;
+    assert_eq!(stub.count("/keys").await, 2, "one for each policy");
+    later(61 * 60).await;
+    for _ in 0..3 {
+        provider.preload().await;
+        later(61).await;
+    }
+    assert_eq!(stub.count("/keys").await, 4, "each of them once more");
+    assert!(provider.keys_age().unwrap() < Duration::from_secs(10 * 60));
+}
+
+/// Policies share keys, and the keys of one that nobody uses are never fetched
+/// again.
+#[tokio::test]
+async fn a_withdrawn_key_is_not_believed_for_the_sake_of_an_idle_policy() {
+    let stub = StubTenant::start().await;
+    stub.publish_metadata_of("B2C_1_idle", stub.metadata())
+        .await;
+    let tenant = Tenant {
+        policies: vec![POLICY.to_owned(), "B2C_1_idle".to_owned()],
+        ..Tenant::clone(&tenant(&stub))
+    };
+    let provider = Provider::new(Arc::new(tenant), settings(&stub), http_client().unwrap());
+    provider.preload().await;
+    let withdrawn = key().token(&claims(&stub));
+    assert!(verify(&provider, &withdrawn).await.is_ok());
+    publish_anew(&stub, &[next_key()]).await;
+    later(61 * 60).await;
+    let new = next_key().token(&claims(&stub));
+    assert!(verify(&provider, &new).await.is_ok());
+    let refused = async || verify(&provider, &withdrawn).await.is_err();
+    assert!(eventually(refused).await);
+}
+
 async fn publish_anew(stub: &StubTenant, keys: &[&Key]) {
     stub.server.reset().await;
     stub.publish_metadata(stub.metadata()).await;

@@ -118,3 +118,39 @@ async fn a_demo_stops_in_order_although_nobody_reads_its_words() {
     assert_eq!(output.status.code(), Some(0), "{}", complaint(&output));
     assert!(complaint(&output).contains("every write has ended"));
 }
+
+#[tokio::test]
+async fn the_service_takes_all_the_open_files_that_it_may_have() {
+    let folder = Folder::new();
+    let program = env!("CARGO_BIN_EXE_idlink");
+    let mut child = Command::new("sh")
+        .args(["-c", &format!("ulimit -Sn 200; exec {program} serve")])
+        .current_dir(&folder.0)
+        .env("IDLINK__SERVER__LISTEN", "127.0.0.1:0")
+        .env("IDLINK__SERVER__MANAGEMENT_LISTEN", "127.0.0.1:0")
+        .env("IDLINK__DATABASE__URL", "host=/nowhere user=x dbname=x")
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let listening = async {
+        while let Ok(Some(line)) = lines.next_line().await {
+            if line.contains("listening") {
+                return;
+            }
+        }
+        panic!("it did not start");
+    };
+    timeout(LIMIT, listening).await.unwrap();
+    let limits = fs::read_to_string(format!("/proc/{}/limits", child.id().unwrap())).unwrap();
+    let files = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    let numbers: Vec<u64> = files
+        .unwrap()
+        .split_whitespace()
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    assert_eq!(numbers[0], numbers[1].min(65_536), "{files:?}");
+}
