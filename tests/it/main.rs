@@ -15,6 +15,7 @@ mod crash;
 mod custom_policy;
 mod demo;
 mod details;
+mod doors;
 mod embedded;
 mod emulator;
 mod linking;
