@@ -56,16 +56,11 @@ pub(super) struct Audit {
 impl Audit {
     /// An entry for a call, not yet numbered nor judged.
     pub(super) fn of(dialect: Dialect, call: &Call, url: &str, request_body: &[u8]) -> Self {
-        let (status, reply_content_type, reply) = match &call.exchange {
+        let (reply_content_type, reply_body) = match &call.exchange {
             Exchange::Reply {
-                status,
-                content_type,
-                body,
-            } => (Some(*status), content_type.clone(), Some(body)),
-            Exchange::TimedOut { .. }
-            | Exchange::NotConnected { .. }
-            | Exchange::Broken
-            | Exchange::TooLong => (None, None, None),
+                content_type, body, ..
+            } => (content_type.clone(), Some(abridged(body))),
+            _ => (None, None),
         };
         Self {
             number: 0,
@@ -79,7 +74,7 @@ impl Audit {
             url: url.to_owned(),
             number_of_attempts: call.attempts,
             duration_ms: u64::try_from(call.took.as_millis()).unwrap_or(u64::MAX),
-            status,
+            status: call.exchange.status(),
             judgement: "",
             error_code: None,
             detail: None,
@@ -87,7 +82,7 @@ impl Audit {
             claims: Map::new(),
             request_body: String::from_utf8_lossy(request_body).into_owned(),
             reply_content_type,
-            reply_body: reply.map(|body| abridged(body)),
+            reply_body,
         }
     }
 }

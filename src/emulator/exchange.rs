@@ -99,6 +99,18 @@ pub(super) enum Exchange {
     TooLong,
 }
 
+impl Exchange {
+    /// None when there was no reply.
+    pub(super) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Reply { status, .. } => Some(*status),
+            Self::TimedOut { .. } | Self::NotConnected { .. } | Self::Broken | Self::TooLong => {
+                None
+            }
+        }
+    }
+}
+
 impl Outgoing {
     pub(super) async fn place(&self, http: &reqwest::Client, patience: &Patience<'_>) -> Call {
         let started = Instant::now();

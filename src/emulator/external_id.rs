@@ -15,12 +15,12 @@ use serde_json::{Map, Value};
 use url::Url;
 use uuid::Uuid;
 
-use self::judge::{Bench, PlatformError};
+use self::judge::{Bench, Failure, Judgement};
 use super::{
     ScriptError,
     audit::{Audit, Dialect},
     entra::CallerToken,
-    exchange::{Exchange, Outgoing, Patience, bearer, json_content_type},
+    exchange::{Call, Outgoing, Patience, bearer, json_content_type},
     settings::{FederatedIdentity, RetryOn},
     state::Tenant,
 };
@@ -199,16 +199,14 @@ pub(super) async fn raise(
     check(event)?;
     let correlation_id = event.correlation_id.unwrap_or_else(Uuid::new_v4);
     let body = callout::body(tenant, event, correlation_id)?;
+    let token = token(tenant, &event.token).await?;
+    let authorization = token.map(|token| bearer(&token));
     let outgoing = Outgoing {
         method: Method::POST,
         url: event.target_url.clone(),
         headers: [json_content_type()]
             .into_iter()
-            .chain(
-                token(tenant, &event.token)
-                    .await?
-                    .map(|token| bearer(&token)),
-            )
+            .chain(authorization)
             .collect(),
         body: Some(body.clone()),
     };
@@ -224,43 +222,63 @@ pub(super) async fn raise(
         extensions_app_id: &tenant.extensions_app_id,
         claims_for_token: event.claims_for_token.as_deref(),
     };
-    let judgement = bench.judge(&call.exchange);
-    let (error_code, detail) = match &judgement.verdict {
-        Ok(_) => (None, None),
-        Err(failure) => (Some(failure.error.code), Some(failure.why.clone())),
+    let report = report(event, correlation_id, &call, bench.judge(&call.exchange));
+    tenant.audit(audit(tenant, event, &report, &call, &body));
+    Ok(report)
+}
+
+fn report(
+    event: &ExtensionEvent,
+    correlation_id: Uuid,
+    call: &Call,
+    judgement: Judgement,
+) -> EventReport {
+    let (outcome, error_code, detail) = match judgement.verdict {
+        Ok(outcome) => (outcome, None, None),
+        Err(Failure { error, why }) => {
+            let outcome = match event.fallback_on_error {
+                true => EventOutcome::SentByMicrosoft,
+                false => EventOutcome::Failed {
+                    application_error: "AADSTS1100001",
+                    error_name: error.name,
+                },
+            };
+            (outcome, Some(error.code), Some(why))
+        }
     };
-    let report = EventReport {
-        outcome: match judgement.verdict {
-            Ok(outcome) => outcome,
-            Err(_) if event.fallback_on_error => EventOutcome::SentByMicrosoft,
-            Err(failure) => failed(failure.error),
-        },
+    EventReport {
+        outcome,
         correlation_id,
         number_of_attempts: call.attempts,
-        status: match &call.exchange {
-            Exchange::Reply { status, .. } => Some(*status),
-            _ => None,
-        },
+        status: call.exchange.status(),
         error_code,
         detail,
         warnings: judgement.warnings,
-    };
-    tenant.audit(Audit {
+    }
+}
+
+fn audit(
+    tenant: &Tenant,
+    event: &ExtensionEvent,
+    report: &EventReport,
+    call: &Call,
+    body: &[u8],
+) -> Audit {
+    Audit {
         time: tenant.timestamp(),
         flow: event.client_name.clone(),
         step: event.event.name().to_owned(),
-        correlation_id: Some(correlation_id),
+        correlation_id: Some(report.correlation_id),
         judgement: report.outcome.name(),
-        error_code,
+        error_code: report.error_code,
         detail: report.detail.clone(),
         warnings: report.warnings.clone(),
         claims: match &report.outcome {
             EventOutcome::Claims { claims } => claims.clone(),
             _ => Map::new(),
         },
-        ..Audit::of(Dialect::ExternalId, &call, &event.target_url, &body)
-    });
-    Ok(report)
+        ..Audit::of(Dialect::ExternalId, call, &event.target_url, body)
+    }
 }
 
 /// The text behind `Bearer`. The first one waits for a key.
@@ -271,13 +289,6 @@ pub(super) async fn token(
     let (tenant, token) = (tenant.clone(), token.clone());
     let made = tokio::task::spawn_blocking(move || tenant.entra_token(&token)).await;
     made.map_err(|error| ScriptError::misfit(format!("no token could be made: {error}")))?
-}
-
-fn failed(error: PlatformError) -> EventOutcome {
-    EventOutcome::Failed {
-        application_error: "AADSTS1100001",
-        error_name: error.name,
-    }
 }
 
 /// The limits of `customExtensionClientConfiguration`, and what the event

@@ -1,5 +1,5 @@
-//! A mock Entra B2C tenant for a desk: strict where the platform is strict,
-//! scriptable, on a free port. It names nothing else of this program, wire
+//! A mock Entra tenant for a desk, B2C and External ID: strict where the
+//! platform is strict, scriptable, on a free port. It names nothing else of this program, wire
 //! types included, so that a field misspelt there is not misspelt here too.
 //!
 //! README.md beside this file lists pages, form fields, the control interface

@@ -19,7 +19,7 @@ use self::{
 use super::{
     ScriptError,
     audit::{Audit, Dialect},
-    exchange::{Call, Exchange, Patience},
+    exchange::{Call, Patience},
     settings::RetryOn,
     state::{Tenant, error_timestamp},
 };
@@ -264,19 +264,22 @@ impl Tenant {
             outcome: self.outcome(script, correlation_id, &judgement.verdict),
             correlation_id,
             number_of_attempts: call.attempts,
-            status: match &call.exchange {
-                Exchange::Reply { status, .. } => Some(*status),
-                _ => None,
-            },
+            status: call.exchange.status(),
             error_code: judgement.verdict.error_code(),
             detail: judgement.verdict.detail(),
             warnings,
         };
-        self.audit(Audit {
+        let entry = Audit::of(Dialect::CustomPolicy, &call, &outgoing.url, &body);
+        self.audit(self.policy_audit(script, &report, entry));
+        Ok(report)
+    }
+
+    fn policy_audit(&self, script: &PolicyCall, report: &PolicyReport, entry: Audit) -> Audit {
+        Audit {
             time: self.timestamp(),
             flow: script.policy.clone(),
             step: script.technical_profile.clone(),
-            correlation_id: Some(correlation_id),
+            correlation_id: Some(report.correlation_id),
             judgement: report.outcome.name(),
             error_code: report.error_code,
             detail: report.detail.clone(),
@@ -285,9 +288,8 @@ impl Tenant {
                 PolicyOutcome::Continue { claims } => claims.clone(),
                 _ => Map::new(),
             },
-            ..Audit::of(Dialect::CustomPolicy, &call, &outgoing.url, &body)
-        });
-        Ok(report)
+            ..entry
+        }
     }
 
     /// None when there is no valid certificate to present.

@@ -16,6 +16,7 @@ mod crash;
 mod custom_policy;
 mod demo;
 mod details;
+mod doors;
 mod embedded;
 mod emulator;
 mod linking;
