@@ -201,7 +201,7 @@ fn check_credentials(
         .get(name)
         .into_iter()
         .flat_map(Callers::ends)
-        .map(|end| end.map(|end| (end - now).whole_days()))
+        .map(|end| end.map(|end| days_until(end, now)))
         .collect();
     let valid = |days: &Option<i64>| days.is_none_or(|days| days >= 0);
     let last = ends
@@ -222,6 +222,11 @@ fn check_credentials(
             ends.len()
         )),
     }
+}
+
+/// Rounded down: what ended an hour ago did so in the last of -1 days.
+fn days_until(end: OffsetDateTime, now: OffsetDateTime) -> i64 {
+    (end - now).whole_seconds().div_euclid(24 * 60 * 60)
 }
 
 /// Metadata with the issuer of the settings, and keys.

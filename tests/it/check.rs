@@ -1,7 +1,10 @@
 //! `idlink check`, as a person runs it before people sign up.
 
 use std::process::Output;
+use std::time::Duration;
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
@@ -113,6 +116,22 @@ async fn what_would_keep_people_out_fails_the_check() {
     );
     assert_eq!(lines(&output.stderr), ["idlink: 2 of 9 checks failed"]);
     assert_eq!(output.status.code(), Some(1));
+}
+
+#[tokio::test]
+async fn a_credential_that_ended_an_hour_ago_is_none() {
+    let (tenant, folder) = (StubTenant::start().await, Folder::new());
+    let ended = OffsetDateTime::now_utc() - Duration::from_secs(60 * 60);
+    let ended = ended.format(&Rfc3339).unwrap();
+    let credential = "password = \"canary-password\"";
+    let settings =
+        settings_file(&tenant).replace(credential, &format!("{credential}, not_after = {ended}"));
+    folder.write("idlink.toml", &settings);
+    let output = check(&folder, "host=/nowhere user=idlink dbname=idlink").await;
+    let expected =
+        "✗ tenant contoso: all credentials have ended (not_after); add one that is valid";
+    let lines = lines(&output.stdout);
+    assert!(lines.iter().any(|line| line == expected), "{lines:?}");
 }
 
 #[tokio::test]
