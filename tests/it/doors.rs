@@ -1,16 +1,21 @@
 //! The same story at every door of the service, told by the mock tenant as
 //! the platform would tell it and judged as the platform would judge it.
 
+use aws_lc_rs::digest;
+use idlink::config::Source;
 use idlink::domain::customer::CustomerType;
 use idlink::emulator::{
-    self, Emulator, OutputClaim, PolicyAuthentication, PolicyCall, PolicyOutcome, PolicyPlace,
-    PolicyReport, ScalarVariant, SendClaimsIn, Settings,
+    self, ClientCertificate, Emulator, OutputClaim, PolicyAuthentication, PolicyCall,
+    PolicyOutcome, PolicyPlace, PolicyReport, ScalarVariant, SendClaimsIn, Settings,
 };
+use idlink::server;
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair, generate_simple_self_signed};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::support::business::{OnFile, store, usmf};
+use crate::support::business::{OnFile, cold_store, store, usmf};
 use crate::support::postgres::{Database, own_server};
+use crate::support::program::Folder;
 use crate::support::service::{PASSWORD, SHOP, Service, TRADE, USERNAME};
 
 const TRANSPORTS: [(SendClaimsIn, ScalarVariant); 6] = [
@@ -364,6 +369,111 @@ async fn a_policy_whose_key_is_wrong_gets_nowhere() {
             let text = "with Code 'Unauthorized' and Reason 'Unauthorized'.";
             assert!(error_description.contains(text), "{error_description}");
         }
+    }
+}
+
+/// Everything that a technical profile may show, and the pin of the last.
+fn callers() -> ([PolicyAuthentication; 4], String) {
+    let mut params = CertificateParams::new(vec!["b2c".to_owned()]).unwrap();
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    let pin = digest::digest(&digest::SHA256, certificate.der());
+    let pin: Vec<_> = pin.as_ref().iter().map(|b| format!("{b:02x}")).collect();
+    let callers = [
+        PolicyAuthentication::Basic {
+            username: USERNAME.to_owned(),
+            password: PASSWORD.to_owned(),
+        },
+        PolicyAuthentication::Bearer {
+            token: "canary-token-0123456789".to_owned(),
+        },
+        PolicyAuthentication::ApiKeyHeader {
+            name: "x-contoso-key".to_owned(),
+            value: "canary-key-0123456789ab".to_owned(),
+        },
+        PolicyAuthentication::ClientCertificate {
+            certificates: vec![ClientCertificate {
+                certificate: certificate.pem(),
+                key: key.serialize_pem(),
+            }],
+        },
+    ];
+    (callers, pin.concat())
+}
+
+fn settings_file(folder: &Folder, pin: &str) -> Source {
+    let text = format!(
+        r#"
+        [server]
+        listen = "127.0.0.1:0"
+        management_listen = "127.0.0.1:0"
+        workers = 2
+        [server.tls]
+        certificate = "server.pem"
+        private_key = "server.key"
+        [legal_entities.USMF]
+        [tenants.contoso]
+        issuer = "http://127.0.0.1:9/contoso/v2.0/"
+        metadata_url = "http://127.0.0.1:9/contoso/{{policy}}/metadata"
+        policies = ["B2C_1A_signup_signin"]
+        trusted_providers = ["local"]
+        credentials = [{{ username = "{USERNAME}", password = "{PASSWORD}" }}]
+        bearer_tokens = [{{ token = "canary-token-0123456789" }}]
+        api_key_header = "X-Contoso-Key"
+        api_keys = [{{ key = "canary-key-0123456789ab" }}]
+        certificates = [{{ sha256 = "{pin}" }}]
+        [sites.trade]
+        customer_type = "b2b"
+        legal_entity = "USMF"
+        tenant = "contoso"
+        client_ids = ["{TRADE}"]
+        "#
+    );
+    Source::new(Some(folder.write("idlink.toml", &text)), [])
+}
+
+#[tokio::test]
+async fn a_policy_may_prove_itself_in_four_ways() {
+    let folder = Folder::new();
+    let own = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    folder.write("server.key", &own.signing_key.serialize_pem());
+    folder.write("server.pem", &own.cert.pem());
+    let (callers, pin) = callers();
+    let source = settings_file(&folder, &pin);
+    let mut nowhere = tokio_postgres::Config::new();
+    nowhere.host("/nonexistent").dbname("idlink").user("idlink");
+    let loaded = source.load().unwrap();
+    let running = server::start(loaded, cold_store(nowhere), Some(source));
+    let running = running.await.unwrap();
+    let mut settings = Settings::new("contoso");
+    settings.connector_roots = vec![own.cert.pem()];
+    let tenant = emulator::start(settings).await.unwrap();
+    let person = local(TRADE, "one@example.org", 1);
+    let place = async |authentication: PolicyAuthentication| {
+        let call = PolicyCall {
+            service_url: format!(
+                "https://localhost:{}/connectors/contoso/custom-policy/record-link",
+                running.address.port()
+            ),
+            authentication,
+            claims: person.claims(),
+            ..PolicyCall::default()
+        };
+        tenant.call_as_policy(&call).await.unwrap()
+    };
+    for caller in callers {
+        let why = format!("{caller:?}");
+        let report = place(caller).await;
+        assert_eq!(report.status, Some(200), "{why}: {report:?}");
+        assert!(report.warnings.is_empty(), "{why}: {report:?}");
+    }
+    let (strangers, _) = self::callers();
+    let [.., stranger] = strangers;
+    for caller in [PolicyAuthentication::None, stranger] {
+        let why = format!("{caller:?}");
+        let report = place(caller).await;
+        assert_eq!(report.status, Some(401), "{why}: {report:?}");
     }
 }
 

@@ -53,6 +53,9 @@ fn event(kind: EventKind, extension: &MockServer) -> ExtensionEvent {
         correlation_id: Some(CORRELATION.parse().unwrap()),
         listener_id: Some(LISTENER.parse().unwrap()),
         extension_id: Some(EXTENSION.parse().unwrap()),
+        // The machine that runs the tests may be busy.
+        time_limit_ms: 2_000,
+        maximum_retries: 0,
         ..ExtensionEvent::default()
     }
 }

@@ -304,15 +304,15 @@ async fn a_profile_has_texts_of_its_own() {
     let tenant = alone().await;
     let slow = rest_service(ok().set_delay(Duration::from_secs(5))).await;
     let down = rest_service(ResponseTemplate::new(500)).await;
-    for (service, own_timeout, expected) in [
-        (&slow, Some("Too slow."), "Too slow."),
-        (&slow, None, "Not now."),
-        (&down, Some("Too slow."), "Not now."),
+    for (service, time_limit_ms, own_timeout, expected) in [
+        (&slow, 300, Some("Too slow."), "Too slow."),
+        (&slow, 300, None, "Not now."),
+        (&down, 10_000, Some("Too slow."), "Not now."),
     ] {
         let call = PolicyCall {
             default_user_message_if_request_failed: Some("Not now.".to_owned()),
             user_message_if_request_timeout: own_timeout.map(str::to_owned),
-            time_limit_ms: 300,
+            time_limit_ms,
             ..to(service)
         };
         let report = tenant.call_as_policy(&call).await.unwrap();
@@ -335,7 +335,7 @@ async fn a_slow_service_is_called_once_more_with_the_same_bytes() {
         .mount(&service)
         .await;
     let call = PolicyCall {
-        time_limit_ms: 800,
+        time_limit_ms: 1_500,
         ..to(&service)
     };
     let report = tenant.call_as_policy(&call).await.unwrap();
