@@ -2,13 +2,13 @@
 
 use crate::connectors::caller::BasicCredential;
 use crate::domain::identity::{Issuer, LOCAL, Provider};
-use crate::domain::tenant::{ClaimNames, MissingProvider, Tenant};
+use crate::domain::tenant::{ClaimNames, MissingProvider, Platform, Tenant};
 use crate::domain::trust::Trust;
 use crate::oidc::ProviderSettings;
 
-use super::address;
 use super::problem::Placed;
 use super::reader::{PASSWORD, Section};
+use super::{address, external_id};
 
 /// A tenant as the settings describe it: what the rules know of it, and what
 /// only the edges do.
@@ -26,20 +26,41 @@ pub(super) type PlacedCredential = Placed<BasicCredential>;
 /// What could be read of a tenant; `None` where a problem was reported.
 pub(super) struct Read {
     pub(super) name: String,
+    pub(super) kind: Kind,
     pub(super) issuers: Vec<Placed<String>>,
     pub(super) policies: Vec<String>,
     pub(super) credentials: Vec<PlacedCredential>,
     pub(super) settings: Option<TenantSettings>,
+    /// The same of a tenant of External ID.
+    pub(super) external: Option<external_id::Settings>,
+}
+
+/// Whose tenant it is, and with that which keys its section has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    B2c,
+    ExternalId,
+}
+
+impl Kind {
+    fn read(section: &Section<'_>) -> Self {
+        let kinds = [("b2c", Self::B2c), ("external-id", Self::ExternalId)];
+        let kind = section.choice("platform", &kinds);
+        kind.map_or(Self::B2c, |found| found.value)
+    }
 }
 
 pub(super) fn read_all(root: &Section<'_>) -> Vec<Read> {
     root.entries("tenants")
         .into_iter()
-        .map(|(name, section)| read(name, &section))
+        .map(|(name, section)| match Kind::read(&section) {
+            Kind::B2c => read(name, &section),
+            Kind::ExternalId => external_id::read(name, &section),
+        })
         .collect()
 }
 
-fn missing_provider(section: &Section<'_>, key: &'static str) -> MissingProvider {
+pub(super) fn missing_provider(section: &Section<'_>, key: &'static str) -> MissingProvider {
     let choices = [
         (LOCAL, MissingProvider::Local),
         ("unverified", MissingProvider::Unverified),
@@ -51,6 +72,7 @@ fn missing_provider(section: &Section<'_>, key: &'static str) -> MissingProvider
 
 fn read(name: String, section: &Section<'_>) -> Read {
     check_name(&name, section);
+    external_id::refuse_keys(section);
     let issuer = section.required_parsed("issuer", address::issuer);
     let aliases = section.each("issuer_aliases", address::issuer);
     let metadata_url = section.required_parsed("metadata_url", address::metadata_url);
@@ -79,6 +101,7 @@ fn read(name: String, section: &Section<'_>) -> Read {
                 missing_identities,
                 missing_idp,
                 claims,
+                platform: Platform::B2c,
             },
             credentials: credentials
                 .iter()
@@ -87,10 +110,12 @@ fn read(name: String, section: &Section<'_>) -> Read {
         });
     Read {
         name,
+        kind: Kind::B2c,
         issuers,
         policies,
         credentials,
         settings,
+        external: None,
     }
 }
 
@@ -127,7 +152,7 @@ fn policies(section: &Section<'_>) -> Vec<String> {
     policies.into_iter().map(|policy| policy.value).collect()
 }
 
-fn trusted_providers(section: &Section<'_>) -> Trust {
+pub(super) fn trusted_providers(section: &Section<'_>) -> Trust {
     let providers = section.each("trusted_providers", |text| {
         if text == "mail" || (text != LOCAL && text.eq_ignore_ascii_case(LOCAL)) {
             return Err(format!(
@@ -147,7 +172,7 @@ fn trusted_providers(section: &Section<'_>) -> Trust {
     )
 }
 
-fn claims(section: &Section<'_>) -> ClaimNames {
+pub(super) fn claims(section: &Section<'_>) -> ClaimNames {
     let app_id = section.parsed("extensions_app_id", app_id);
     let customer_id = section.parsed("customer_id_attribute", attribute);
     let customer_link = section.parsed("customer_link_attribute", attribute);

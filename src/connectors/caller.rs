@@ -1,4 +1,5 @@
-//! Who calls: HTTP Basic, checked before any of the body is read.
+//! Who calls for a tenant of B2C: HTTP Basic, checked before any of the body is
+//! read.
 
 use std::fmt;
 
@@ -12,7 +13,7 @@ use subtle::{Choice, ConstantTimeEq};
 use time::OffsetDateTime;
 
 use super::Connectors;
-use crate::domain::tenant::Tenant;
+use crate::domain::tenant::{Platform, Tenant};
 use std::sync::Arc;
 
 /// A user name and password that a tenant's connector may present.
@@ -57,8 +58,8 @@ pub fn identify(
             fits | credential.fits(presented.as_ref())
         });
     match (bool::from(fits), connectors.directory.tenant(tenant)) {
-        (true, Some(tenant)) => Ok(tenant.clone()),
-        (true, None) | (false, _) => Err(Unknown),
+        (true, Some(tenant)) if tenant.platform == Platform::B2c => Ok(tenant.clone()),
+        (true, Some(_) | None) | (false, _) => Err(Unknown),
     }
 }
 
