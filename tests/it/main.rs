@@ -7,6 +7,7 @@
 )]
 
 mod architecture;
+mod bearer;
 mod browser;
 mod check;
 mod clients;
@@ -17,6 +18,7 @@ mod demo;
 mod details;
 mod embedded;
 mod emulator;
+mod external_id;
 mod linking;
 mod lost_commits;
 mod oidc;
