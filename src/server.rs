@@ -34,6 +34,11 @@ const HEAD_LIMIT: Duration = Duration::from_secs(5);
 /// sends a request into one that we are closing.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
+/// How long an answer may wait for its reader to take anything of it. The
+/// framework has no limit of its own for that.
+#[cfg(target_os = "linux")]
+const UNREAD_LIMIT: Duration = Duration::from_secs(10);
+
 const CONNECTIONS_A_WORKER: usize = 4_096;
 
 /// For requests under way when we stop.
@@ -53,7 +58,10 @@ pub enum StartError {
     },
     #[error(transparent)]
     Tls(#[from] TlsError),
-    #[error("the client for calls to tenants cannot be set up: {0}")]
+    #[error(
+        "the client for calls to tenants cannot be set up: {0}; \
+         does HTTPS_PROXY or ALL_PROXY name something else than a proxy?"
+    )]
     Client(#[from] reqwest::Error),
     #[error("the built-in messages are incomplete")]
     Messages,
@@ -280,7 +288,15 @@ fn run_behind(work: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHan
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).map_err(|source| StartError::Listen { address, source })
+    let listen = || {
+        let listener = TcpListener::bind(address)?;
+        // Every connection inherits it from here. On systems without it a
+        // client who reads nothing keeps its connection.
+        #[cfg(target_os = "linux")]
+        socket2::SockRef::from(&listener).set_tcp_user_timeout(Some(UNREAD_LIMIT))?;
+        Ok(listener)
+    };
+    listen().map_err(|source| StartError::Listen { address, source })
 }
 
 /// The address with the port that the system chose, where 0 was asked for.

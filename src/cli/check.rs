@@ -143,7 +143,12 @@ fn check_certificate(report: &mut Report, files: Option<&Tls>, now: OffsetDateTi
 async fn check_tenants(report: &mut Report, settings: &Settings, now: OffsetDateTime) {
     let http = match oidc::http_client() {
         Ok(http) => http,
-        Err(error) => return report.bad(format_args!("calls to tenants: {error}")),
+        Err(error) => {
+            return report.bad(format_args!(
+                "calls to tenants: {error}; does HTTPS_PROXY or ALL_PROXY name something else \
+                 than a proxy?"
+            ));
+        }
     };
     for tenant in settings.directory.tenants() {
         check_trust(report, tenant);

@@ -43,6 +43,14 @@ impl Context {
         }
     }
 
+    /// The same environment and folder with settings of one's own.
+    pub(super) fn with_settings(&self, file: PathBuf) -> Self {
+        Self {
+            source: self.source.with_file(file),
+            data_dir: self.data_dir.clone(),
+        }
+    }
+
     /// Where the settings come from, to read them again.
     pub fn source(&self) -> &Source {
         &self.source

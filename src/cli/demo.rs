@@ -120,7 +120,7 @@ impl Demo {
         place.announce(&shop::url(ports.trade()))?;
         let of_tenant = tenant::settings(&place, ports)?;
         let file = demo::settings::file(&place, ports, &tenant::issuer(&of_tenant))?;
-        let context = Context::new(Some(file.clone()), data_dir.to_owned(), std::env::vars());
+        let context = context.with_settings(file.clone());
         let settings = context.settings()?;
         steps.done(&format!("Settings: {}", file.display()));
 

@@ -1,5 +1,10 @@
 //! The command line: one file a command.
 
+/// Instead of the standard one, which panics when the reader has gone.
+macro_rules! println {
+    ($($text:tt)*) => { $crate::cli::print::line(format_args!($($text)*)) };
+}
+
 mod attempt;
 mod check;
 mod context;
@@ -8,6 +13,7 @@ mod demo;
 mod feature;
 mod link;
 mod migrate;
+mod print;
 mod serve;
 mod staff;
 
@@ -45,21 +51,44 @@ enum Command {
     Attempt(attempt::AttemptCommand),
 }
 
+/// A variable whose value is no text.
+#[derive(Debug, thiserror::Error)]
+#[error("the environment variable {0} is not in UTF-8: correct it")]
+struct NoText(String);
+
+/// The variables that are text. Among those of other programs may be some that
+/// are none, and they are nobody's business here.
+fn environment() -> Result<Vec<(String, String)>, NoText> {
+    let mut variables = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        let Ok(name) = name.into_string() else {
+            continue;
+        };
+        match value.into_string() {
+            Ok(value) => variables.push((name, value)),
+            Err(_) if name.to_ascii_uppercase().starts_with("IDLINK") => return Err(NoText(name)),
+            Err(_) => {}
+        }
+    }
+    Ok(variables)
+}
+
 /// Whatever ended a command, for a person to read with all its causes.
 pub type Failure = Box<dyn Error + Send + Sync>;
 
 impl CommandLine {
     pub async fn run(self) -> Result<(), Failure> {
-        let context = Context::new(self.config, self.data_dir, std::env::vars());
+        let context = Context::new(self.config, self.data_dir, environment()?);
         match self.command {
-            Command::Demo(command) => Ok(command.run(&context).await?),
-            Command::Serve(command) => Ok(command.run(&context).await?),
-            Command::Check(command) => Ok(command.run(&context).await?),
-            Command::Migrate(command) => Ok(command.run(&context).await?),
-            Command::Feature(command) => Ok(command.run(&context).await?),
-            Command::Customer(command) => Ok(command.run(&context).await?),
-            Command::Link(command) => Ok(command.run(&context).await?),
-            Command::Attempt(command) => Ok(command.run(&context).await?),
+            Command::Demo(command) => command.run(&context).await?,
+            Command::Serve(command) => command.run(&context).await?,
+            Command::Check(command) => command.run(&context).await?,
+            Command::Migrate(command) => command.run(&context).await?,
+            Command::Feature(command) => command.run(&context).await?,
+            Command::Customer(command) => command.run(&context).await?,
+            Command::Link(command) => command.run(&context).await?,
+            Command::Attempt(command) => command.run(&context).await?,
         }
+        Ok(print::end()?)
     }
 }

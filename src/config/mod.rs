@@ -82,6 +82,14 @@ impl Source {
         }
     }
 
+    /// Another file under the same environment.
+    pub fn with_file(&self, file: PathBuf) -> Self {
+        Self {
+            file: Some(file),
+            environment: self.environment.clone(),
+        }
+    }
+
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
     }

@@ -387,7 +387,8 @@ impl<'a> Section<'a> {
                 place,
             }),
             Some(_) | None => {
-                let message = format!("the environment variable {name} is not set or empty");
+                let message =
+                    format!("the environment variable {name} is not set, empty or not in UTF-8");
                 self.problem_at(&place, message);
                 None
             }

@@ -1,20 +1,17 @@
-//! Calling an API connector as the platform does: its bodies, its time limit,
-//! its single retry.
+//! Calling an API connector as a user flow does: its bodies, its credentials.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
+use reqwest::Method;
 use serde::{Serialize, ser::SerializeMap};
 use serde_json::Value;
-use tokio::time::Instant;
 
 use super::{
     directory::User,
-    judge::{BUILT_IN, Exchange, Step},
-    settings::{Connector, FederatedIdentity, LocalVariant, PreTokenVariant, RetryOn, Variants},
+    exchange::{Call, Outgoing, Patience, basic, json_content_type},
+    judge::{BUILT_IN, Step},
+    settings::{Connector, FederatedIdentity, LocalVariant, PreTokenVariant, Variants},
 };
-
-/// No limit is documented; this one keeps the mock's memory bounded.
-const MAX_REPLY: usize = 1024 * 1024;
 
 /// The person as a step knows them.
 pub(super) struct Subject<'a> {
@@ -179,90 +176,26 @@ fn entry<'a>(name: &str, value: Member<'a>) -> (String, Member<'a>) {
     (name.to_owned(), value)
 }
 
-/// How a call went.
-pub(super) struct Call {
-    pub(super) attempts: u32,
-    pub(super) took: Duration,
-    pub(super) exchange: Exchange,
-}
-
-/// Places the call: one attempt and, for the failures that `variants` names,
-/// a second one with the same bytes.
+/// Places the call at the tenant's connector.
 pub(super) async fn call(
     http: &reqwest::Client,
     connector: &Connector,
     variants: &Variants,
     body: &[u8],
 ) -> Call {
-    let started = Instant::now();
-    let first = attempt(http, connector, variants.time_limit_ms, body).await;
-    let (attempts, exchange) = if is_retried(&first, &variants.retry_on) {
-        let second = attempt(http, connector, variants.time_limit_ms, body).await;
-        (2, second)
-    } else {
-        (1, first)
+    let outgoing = Outgoing {
+        method: Method::POST,
+        url: connector.url.clone(),
+        headers: vec![
+            json_content_type(),
+            basic(&connector.username, &connector.password),
+        ],
+        body: Some(body.to_vec()),
     };
-    Call {
-        attempts,
-        took: started.elapsed(),
-        exchange,
-    }
-}
-
-fn is_retried(exchange: &Exchange, retry_on: &[RetryOn]) -> bool {
-    match exchange {
-        Exchange::TimedOut { .. } => retry_on.contains(&RetryOn::Timeout),
-        Exchange::NotConnected { .. } => retry_on.contains(&RetryOn::Connect),
-        Exchange::Reply { status, .. } => {
-            *status >= 500 && retry_on.contains(&RetryOn::ServerError)
-        }
-        Exchange::Broken => false,
-    }
-}
-
-async fn attempt(
-    http: &reqwest::Client,
-    connector: &Connector,
-    limit_ms: u64,
-    body: &[u8],
-) -> Exchange {
-    let sent = http
-        .post(&connector.url)
-        .basic_auth(&connector.username, Some(&connector.password))
-        .header("Content-type", "application/json")
-        .body(body.to_vec())
-        .timeout(Duration::from_millis(limit_ms))
-        .send()
-        .await;
-    let failed = |error: reqwest::Error| match (error.is_timeout(), error.is_connect()) {
-        (true, _) => Exchange::TimedOut { limit_ms },
-        (false, true) => Exchange::NotConnected { limit_ms },
-        (false, false) if error.is_builder() => Exchange::NotConnected { limit_ms },
-        (false, false) => Exchange::Broken,
+    let patience = Patience {
+        limit_ms: variants.time_limit_ms,
+        retries: 1,
+        retry_on: &variants.retry_on,
     };
-    match sent {
-        Ok(reply) => read(reply).await.unwrap_or_else(failed),
-        Err(error) => failed(error),
-    }
-}
-
-async fn read(mut reply: reqwest::Response) -> Result<Exchange, reqwest::Error> {
-    let status = reply.status().as_u16();
-    let content_type = reply
-        .headers()
-        .get("content-type")
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
-    let mut body = Vec::new();
-    while let Some(chunk) = reply.chunk().await? {
-        body.extend_from_slice(&chunk);
-        if body.len() > MAX_REPLY {
-            return Ok(Exchange::Broken);
-        }
-    }
-    Ok(Exchange::Reply {
-        status,
-        content_type,
-        body,
-    })
+    outgoing.place(http, &patience).await
 }

@@ -13,7 +13,9 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{
+    CallerToken, ExtensionEvent, PolicyCall, ScriptError,
     directory::{DirectoryError, User},
+    external_id,
     keys::{Signature, SigningKey},
     pages,
     params::Params,
@@ -43,6 +45,10 @@ pub(super) fn configure(app: &mut web::ServiceConfig) {
             .route("/variants", web::get().to(variants))
             .route("/variants", web::put().to(put_variants))
             .route("/clock", web::put().to(put_clock))
+            .route("/policy-calls", web::post().to(policy_call))
+            .route("/external-id-events", web::post().to(external_id_event))
+            .route("/entra-tokens", web::post().to(entra_token))
+            .route("/entra-keys/rotate", web::post().to(rotate_entra))
             .route("/reset", web::post().to(reset)),
     );
 }
@@ -66,6 +72,14 @@ struct Refused(StatusCode, String);
 impl Refused {
     fn new(status: StatusCode, text: &str) -> Self {
         Self(status, text.to_owned())
+    }
+
+    fn script(error: &ScriptError) -> Self {
+        let status = match error {
+            ScriptError::Misfit(_) => StatusCode::BAD_REQUEST,
+            ScriptError::Key(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self(status, error.to_string())
     }
 
     fn internal(error: &dyn std::error::Error) -> Self {
@@ -258,20 +272,33 @@ impl Default for Rotation {
     }
 }
 
-async fn rotate(tenant: web::Data<Tenant>, request: HttpRequest, body: web::Bytes) -> Answer {
+fn old_keys(request: &HttpRequest, body: &[u8]) -> Result<OldKeys, Refused> {
     let rotation = match body.is_empty() {
-        true => same_site(&request).map(|()| Rotation::default())?,
-        false => parse::<Rotation>(&request, &body)?,
+        true => same_site(request).map(|()| Rotation::default())?,
+        false => parse::<Rotation>(request, body)?,
     };
-    let old = match rotation.keep_old {
+    Ok(match rotation.keep_old {
         true => OldKeys::Keep,
         false => OldKeys::Withdraw,
-    };
+    })
+}
+
+async fn rotate(tenant: web::Data<Tenant>, request: HttpRequest, body: web::Bytes) -> Answer {
+    let old = old_keys(&request, &body)?;
     let rotated = web::block(move || tenant.rotate_keys(old)).await;
     let kid = rotated
         .map_err(|error| Refused::internal(&error))?
         .map_err(|error| Refused::internal(&error))?;
     Ok(HttpResponse::Ok().json(json!({ "kid": kid })))
+}
+
+async fn rotate_entra(tenant: web::Data<Tenant>, request: HttpRequest, body: web::Bytes) -> Answer {
+    let old = old_keys(&request, &body)?;
+    let rotated = web::block(move || tenant.rotate_entra_keys(old)).await;
+    rotated
+        .map_err(|error| Refused::internal(&error))?
+        .map_err(|error| Refused::internal(&error))?;
+    done()
 }
 
 async fn next_token(tenant: web::Data<Tenant>, request: HttpRequest, body: web::Bytes) -> Answer {
@@ -318,6 +345,31 @@ async fn put_clock(tenant: web::Data<Tenant>, request: HttpRequest, body: web::B
     let clock = parse::<Clock>(&request, &body)?;
     tenant.state().clock_offset = i64::from(clock.offset_seconds);
     done()
+}
+
+async fn policy_call(tenant: web::Data<Tenant>, request: HttpRequest, body: web::Bytes) -> Answer {
+    let call = parse::<PolicyCall>(&request, &body)?;
+    let placed = tenant.call_as_policy(&call).await;
+    let report = placed.map_err(|error| Refused::script(&error))?;
+    Ok(HttpResponse::Ok().json(report))
+}
+
+async fn external_id_event(
+    tenant: web::Data<Tenant>,
+    request: HttpRequest,
+    body: web::Bytes,
+) -> Answer {
+    let event = parse::<ExtensionEvent>(&request, &body)?;
+    let raised = external_id::raise(&tenant, &event).await;
+    let report = raised.map_err(|error| Refused::script(&error))?;
+    Ok(HttpResponse::Ok().json(report))
+}
+
+async fn entra_token(tenant: web::Data<Tenant>, request: HttpRequest, body: web::Bytes) -> Answer {
+    let token = parse::<CallerToken>(&request, &body)?;
+    let made = external_id::token(&tenant, &token).await;
+    let token = made.map_err(|error| Refused::script(&error))?;
+    Ok(HttpResponse::Ok().json(json!({ "token": token })))
 }
 
 async fn reset(tenant: web::Data<Tenant>, request: HttpRequest) -> Answer {

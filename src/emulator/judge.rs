@@ -6,16 +6,12 @@
 //! of the failures is that of published reports. What no document tells is
 //! listed as inferred in README.md beside this file.
 
-use std::fmt;
-
-use actix_web::http::StatusCode;
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
-};
 use serde_json::{Map, Value};
 
-use super::settings::{Attribute, AttributeKind, UserFlow};
+use super::{
+    exchange::{Exchange, Members, StatusName, media_type},
+    settings::{Attribute, AttributeKind, UserFlow},
+};
 
 /// A point of the journey at which the flow may call out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,24 +55,6 @@ enum Action {
     Continue,
     ShowBlockPage,
     ValidationError,
-}
-
-/// What came back from the last attempt.
-#[derive(Clone, Debug)]
-pub(super) enum Exchange {
-    Reply {
-        status: u16,
-        content_type: Option<String>,
-        body: Vec<u8>,
-    },
-    TimedOut {
-        limit_ms: u64,
-    },
-    NotConnected {
-        limit_ms: u64,
-    },
-    /// The connection broke, or the reply was no HTTP or too long.
-    Broken,
 }
 
 /// What the journey does next.
@@ -138,6 +116,7 @@ impl Bench<'_> {
                 Err(self.unreachable(*limit_ms, exchange))
             }
             Exchange::Broken => Err(self.unparsable("the reply broke off or was no HTTP")),
+            Exchange::TooLong => Err(self.unparsable("the reply is longer than 1 MiB")),
             Exchange::Reply {
                 status,
                 content_type,
@@ -198,10 +177,7 @@ impl Bench<'_> {
         body: &[u8],
         warnings: &mut Vec<String>,
     ) -> Result<Map<String, Value>, Failure> {
-        let essence = content_type
-            .and_then(|value| value.split(';').next())
-            .map(|value| value.trim().to_ascii_lowercase());
-        match essence.as_deref() {
+        match media_type(content_type).as_deref() {
             Some("application/json") => {}
             Some(other) => {
                 return Err(self.unparsable(&format!("the content type is `{other}`")));
@@ -362,11 +338,7 @@ impl Bench<'_> {
     }
 
     fn http_error(&self, status: u16, why: &str) -> Failure {
-        let reason = StatusCode::from_u16(status)
-            .ok()
-            .and_then(|status| status.canonical_reason())
-            .unwrap_or("Unknown");
-        let code: String = reason.chars().filter(char::is_ascii_alphanumeric).collect();
+        let StatusName { code, reason } = StatusName::of(status);
         self.exchange_error(&code, reason, why)
     }
 
@@ -417,39 +389,6 @@ pub(super) const BUILT_IN: [&str; 9] = [
 
 fn is_app_id(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-/// A JSON object that remembers which names it held twice.
-struct Members {
-    members: Map<String, Value>,
-    repeated: Vec<String>,
-}
-
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MembersVisitor)
-    }
-}
-
-struct MembersVisitor;
-
-impl<'de> Visitor<'de> for MembersVisitor {
-    type Value = Members;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-        let mut members = Map::new();
-        let mut repeated = Vec::new();
-        while let Some((name, value)) = map.next_entry::<String, Value>()? {
-            if members.insert(name.clone(), value).is_some() {
-                repeated.push(name);
-            }
-        }
-        Ok(Members { members, repeated })
-    }
 }
 
 #[cfg(test)]

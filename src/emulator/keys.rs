@@ -160,6 +160,16 @@ pub(super) fn half_hash(value: &str) -> String {
     URL_SAFE_NO_PAD.encode(half)
 }
 
+/// A GUID for a text, always the same one.
+pub(super) fn derived_id(value: &str) -> uuid::Uuid {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, value.as_bytes());
+    let mut bytes = [0; 16];
+    for (byte, from) in bytes.iter_mut().zip(digest.as_ref()) {
+        *byte = *from;
+    }
+    uuid::Builder::from_random_bytes(bytes).into_uuid()
+}
+
 pub(super) fn sha256(value: &str) -> String {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, value.as_bytes());
     URL_SAFE_NO_PAD.encode(digest.as_ref())

@@ -5,16 +5,21 @@
 //! README.md beside this file lists pages, form fields, the control interface
 //! and what was inferred where documents are silent.
 
+mod audit;
 mod bounded;
 mod connector;
 mod control;
 mod directory;
+mod entra;
+mod exchange;
+mod external_id;
 mod journey;
 mod judge;
 mod keys;
 mod oidc;
 mod pages;
 mod params;
+mod policy_call;
 mod settings;
 mod state;
 mod text;
@@ -35,7 +40,13 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use directory::DirectoryError;
+pub use entra::{CallerToken, DEFAULT_AUDIENCE, EntraIssuer, TokenKind, TokenVersion};
+pub use external_id::{EventKind, EventOutcome, EventReport, ExtensionEvent, Shape};
 pub use keys::KeyError;
+pub use policy_call::{
+    ClaimKind, ClientCertificate, OutputClaim, PolicyAuthentication, PolicyCall, PolicyOutcome,
+    PolicyPlace, PolicyReport, ScalarVariant, SendClaimsIn, UrlVariant,
+};
 pub use settings::{
     AccessTokenVariant, Application, Attribute, AttributeKind, Connector, Connectors,
     FederatedIdentity, IssuerForm, LocalVariant, NumberVariant, PolicyClaim, PreTokenVariant,
@@ -70,6 +81,21 @@ pub enum StartError {
 #[derive(Debug, thiserror::Error)]
 #[error("the mock tenant has no user flow `{0}`")]
 pub struct UnknownFlow(String);
+
+/// Why a call that was asked for could not be placed.
+#[derive(Debug, thiserror::Error)]
+pub enum ScriptError {
+    #[error("the call cannot be placed: {0}")]
+    Misfit(String),
+    #[error("a token for this call could not be made")]
+    Key(#[from] KeyError),
+}
+
+impl ScriptError {
+    fn misfit(text: impl Into<String>) -> Self {
+        Self::Misfit(text.into())
+    }
+}
 
 /// A running tenant. It ends when it is stopped or dropped.
 pub struct Emulator {
@@ -125,7 +151,8 @@ fn assemble(settings: Settings) -> Result<(web::Data<Tenant>, Server), StartErro
         base_url: base_url.trim_end_matches('/').to_owned(),
         port: address.port(),
         saved,
-        http: client(&settings.connector_roots)?,
+        http: client(&settings.connector_roots, None)
+            .map_err(|error| StartError::Client(error.to_string()))?,
     };
     let tenant = web::Data::new(Tenant::new(settings, parts)?);
     let data = tenant.clone();
@@ -134,6 +161,7 @@ fn assemble(settings: Settings) -> Result<(web::Data<Tenant>, Server), StartErro
             .app_data(data.clone())
             .app_data(web::PayloadConfig::new(MAX_BODY))
             .configure(control::configure)
+            .configure(entra::configure)
             .configure(journey::configure)
             .configure(oidc::configure)
     })
@@ -189,13 +217,12 @@ fn base_url(address: SocketAddr) -> String {
 }
 
 /// One connection a call, so that "connect" and "timeout" mean the same each
-/// time; no redirects, no proxy, no retry but our own.
-fn client(roots: &[String]) -> Result<reqwest::Client, StartError> {
+/// time; no redirects, no proxy, no retry but our own. `identity` is a client
+/// certificate and its key in PEM.
+fn client(roots: &[String], identity: Option<&str>) -> reqwest::Result<reqwest::Client> {
     let mut certificates = Vec::new();
     for pem in roots {
-        let certificate = reqwest::Certificate::from_pem(pem.as_bytes())
-            .map_err(|error| StartError::Client(error.to_string()))?;
-        certificates.push(certificate);
+        certificates.push(reqwest::Certificate::from_pem(pem.as_bytes())?);
     }
     let mut builder = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
@@ -205,9 +232,10 @@ fn client(roots: &[String]) -> Result<reqwest::Client, StartError> {
     if !certificates.is_empty() {
         builder = builder.tls_certs_merge(certificates);
     }
-    builder
-        .build()
-        .map_err(|error| StartError::Client(error.to_string()))
+    if let Some(pem) = identity {
+        builder = builder.identity(reqwest::Identity::from_pem(pem.as_bytes())?);
+    }
+    builder.build()
 }
 
 fn metadata_url(tenant: &Tenant, flow: &str) -> String {
@@ -259,6 +287,39 @@ impl Emulator {
             true => Ok(()),
             false => Err(UnknownFlow(flow.to_owned())),
         }
+    }
+
+    /// Calls a REST service as a custom policy does.
+    pub async fn call_as_policy(&self, call: &PolicyCall) -> Result<PolicyReport, ScriptError> {
+        self.tenant.call_as_policy(call).await
+    }
+
+    /// Tells a custom authentication extension of an event, as External ID
+    /// does.
+    pub async fn raise_event(&self, event: &ExtensionEvent) -> Result<EventReport, ScriptError> {
+        external_id::raise(&self.tenant, event).await
+    }
+
+    /// The text behind `Bearer` when the platform calls an extension; none
+    /// for [`TokenKind::NoBearer`].
+    pub async fn entra_token(&self, token: &CallerToken) -> Result<Option<String>, ScriptError> {
+        external_id::token(&self.tenant, token).await
+    }
+
+    /// What `iss` says in a good token.
+    pub fn entra_issuer(&self, issuer: EntraIssuer, version: TokenVersion) -> String {
+        self.tenant.entra_issuer(issuer, version)
+    }
+
+    /// Where the keys of an issuer are published; the metadata are at the
+    /// usual place below the issuer (`v2.0`).
+    pub fn entra_jwks_url(&self, issuer: EntraIssuer) -> String {
+        self.tenant.entra_jwks_url(issuer)
+    }
+
+    /// The tenant's id, `tid` in its tokens.
+    pub fn tenant_id(&self) -> Uuid {
+        self.tenant.id
     }
 
     /// The newest verification code that was sent to an address.

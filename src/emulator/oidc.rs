@@ -126,7 +126,7 @@ async fn jwks(tenant: web::Data<Tenant>, request: HttpRequest) -> HttpResponse {
 }
 
 /// The scripted fault of an endpoint, if there is one.
-async fn misbehave(tenant: &Tenant, endpoint: Endpoint) -> Option<HttpResponse> {
+pub(super) async fn misbehave(tenant: &Tenant, endpoint: Endpoint) -> Option<HttpResponse> {
     let fault = tenant.state().faults.take(endpoint);
     if fault.latency_ms > 0 {
         tokio::time::sleep(std::time::Duration::from_millis(fault.latency_ms)).await;

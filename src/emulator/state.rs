@@ -19,8 +19,10 @@ use uuid::Uuid;
 
 use super::{
     StartError,
+    audit::Audit,
     bounded::{Bounded, push_bounded},
     directory::{Directory, User},
+    entra::EntraKeys,
     journey::Journey,
     keys::{KeyError, Signature, SigningKey},
     settings::{Application, Attribute, Connectors, SeedUser, SessionScope, UserFlow, Variants},
@@ -45,9 +47,11 @@ pub(super) struct Tenant {
     /// Every custom attribute any flow uses, by short name.
     pub(super) custom: Vec<Attribute>,
     pub(super) http: reqwest::Client,
+    pub(super) connector_roots: Vec<String>,
     seed: Vec<SeedUser>,
     initial_variants: Variants,
     store: Option<Store>,
+    pub(super) entra_keys: Mutex<Option<EntraKeys>>,
     state: Mutex<State>,
 }
 
@@ -117,32 +121,6 @@ pub(super) struct Mail {
     pub(super) language: String,
 }
 
-/// One call of a connector, as an administrator would find it in the audit
-/// log, and more.
-#[derive(Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Audit {
-    pub(super) number: u64,
-    pub(super) category: &'static str,
-    pub(super) activity: &'static str,
-    pub(super) time: String,
-    pub(super) flow: String,
-    pub(super) step: &'static str,
-    pub(super) url: String,
-    pub(super) number_of_attempts: u32,
-    pub(super) duration_ms: u64,
-    /// HTTP status of the last attempt, none when there was no reply.
-    pub(super) status: Option<u16>,
-    pub(super) judgement: &'static str,
-    pub(super) error_code: Option<&'static str>,
-    pub(super) detail: Option<String>,
-    pub(super) warnings: Vec<String>,
-    pub(super) claims: Map<String, Value>,
-    pub(super) request_body: String,
-    pub(super) reply_content_type: Option<String>,
-    pub(super) reply_body: Option<String>,
-}
-
 /// What the next ID tokens are to look like.
 #[derive(Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -187,6 +165,8 @@ pub(super) struct Faults {
     pub(super) jwks: Fault,
     pub(super) authorize: Fault,
     pub(super) token: Fault,
+    pub(super) entra_metadata: Fault,
+    pub(super) entra_jwks: Fault,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -217,6 +197,8 @@ pub(super) enum Endpoint {
     Jwks,
     Authorize,
     Token,
+    EntraMetadata,
+    EntraJwks,
 }
 
 impl Faults {
@@ -227,6 +209,8 @@ impl Faults {
             Endpoint::Jwks => &mut self.jwks,
             Endpoint::Authorize => &mut self.authorize,
             Endpoint::Token => &mut self.token,
+            Endpoint::EntraMetadata => &mut self.entra_metadata,
+            Endpoint::EntraJwks => &mut self.entra_jwks,
         };
         match fault.times {
             None => fault.clone(),
@@ -274,6 +258,7 @@ impl Tenant {
             applications: settings.applications,
             custom,
             http: parts.http,
+            connector_roots: settings.connector_roots,
             seed: settings.seed,
             initial_variants: settings.variants.clone(),
             store: settings.state_file.map(|path| Store {
@@ -281,6 +266,7 @@ impl Tenant {
                 port: parts.port,
                 written: Mutex::new(()),
             }),
+            entra_keys: Mutex::new(None),
             state: Mutex::new(State::new(connectors, directory, settings.variants, keys)),
         };
         tenant.save().map_err(StartError::StateFile)?;
@@ -310,6 +296,12 @@ impl Tenant {
         self.applications
             .iter()
             .find(|application| application.client_id == client_id)
+    }
+
+    /// As `contoso`.
+    pub(super) fn name(&self) -> &str {
+        let domain = &self.domain;
+        domain.split_once('.').map_or(domain, |(name, _)| name)
     }
 
     /// The tenant part of a path: its name or its id.

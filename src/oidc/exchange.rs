@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
-use reqwest::{RequestBuilder, StatusCode, redirect};
+use reqwest::{NoProxy, Proxy, RequestBuilder, StatusCode, redirect};
 use url::{Host, Url};
 
 use super::ProviderError;
@@ -18,12 +18,34 @@ const DOCUMENT_LIMIT: Duration = Duration::from_secs(4);
 /// The client for all calls to tenants: redirects off, because a redirect
 /// could lead to a host that nobody allowed.
 pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder()
+    let client = reqwest::Client::builder()
         .redirect(redirect::Policy::none())
         .connect_timeout(Duration::from_secs(3))
         .timeout(Duration::from_secs(10))
         .user_agent(concat!("idlink/", env!("CARGO_PKG_VERSION")))
-        .build()
+        // Its own reading of the environment would send what is meant for
+        // this machine, over plain HTTP and with secrets in it, to a proxy.
+        .no_proxy();
+    match proxy() {
+        // Without the address, which may hold a password.
+        Some(proxy) => client.proxy(proxy.map_err(reqwest::Error::without_url)?),
+        None => client,
+    }
+    .build()
+}
+
+/// The proxy that the environment names for https, the usual way. Plain HTTP
+/// never leaves this machine ([`is_guarded`]), and neither does what is called
+/// by this machine's own name.
+fn proxy() -> Option<Result<Proxy, reqwest::Error>> {
+    let named = |name| std::env::var(name).ok().filter(|text| !text.is_empty());
+    let address = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
+        .into_iter()
+        .find_map(named)?;
+    let exceptions = ["NO_PROXY", "no_proxy"].into_iter().find_map(named);
+    let exceptions = exceptions.unwrap_or_default();
+    let without = NoProxy::from_string(&format!("localhost,127.0.0.0/8,::1,{exceptions}"));
+    Some(Proxy::https(address).map(|proxy| proxy.no_proxy(without)))
 }
 
 /// The hosts, with their ports, that a tenant's documents may send us to.

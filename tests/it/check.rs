@@ -2,6 +2,7 @@
 
 use std::process::Output;
 
+use tokio::net::TcpListener;
 use tokio::process::Command;
 
 use crate::support::business::{OnFile, cold_store, store};
@@ -32,13 +33,16 @@ fn settings_file(tenant: &StubTenant) -> String {
 }
 
 async fn check(folder: &Folder, database_url: &str) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_idlink"))
+    command(folder, database_url).output().await.unwrap()
+}
+
+fn command(folder: &Folder, database_url: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_idlink"));
+    command
         .current_dir(&folder.0)
         .args(["--config", "idlink.toml", "check"])
-        .env("IDLINK__DATABASE__URL", database_url)
-        .output()
-        .await
-        .unwrap()
+        .env("IDLINK__DATABASE__URL", database_url);
+    command
 }
 
 fn lines(output: &[u8]) -> Vec<String> {
@@ -124,4 +128,25 @@ async fn every_problem_of_the_settings_is_a_line() {
         ]
     );
     assert_eq!(output.status.code(), Some(1));
+}
+
+/// Plain HTTP is allowed because it stays on this machine.
+#[tokio::test]
+async fn what_is_on_this_machine_is_asked_without_the_networks_proxy() {
+    let (tenant, folder) = (StubTenant::start().await, Folder::new());
+    let proxy = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    folder.write("idlink.toml", &settings_file(&tenant));
+    let mut command = command(&folder, "host=/nowhere user=idlink dbname=idlink");
+    for variable in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"] {
+        command.env(variable, &address);
+    }
+    command.env_remove("NO_PROXY").env_remove("no_proxy");
+    let output = tokio::select! {
+        output = command.output() => output.unwrap(),
+        _ = proxy.accept() => panic!("the proxy was asked"),
+    };
+    let found = "✓ tenant contoso, B2C_1_signupsignin: metadata with our issuer, and keys";
+    let lines = lines(&output.stdout);
+    assert!(lines.iter().any(|line| line == found), "{lines:?}");
 }

@@ -229,7 +229,7 @@ fn each_mistake_is_named_with_its_line_and_what_to_do() {
         (
             "password = \"canary-password\"",
             "password_env = \"NOT_SET\"".to_owned(),
-            "idlink.toml:8: tenants.contoso.credentials[0].password_env: the environment variable NOT_SET is not set or empty",
+            "idlink.toml:8: tenants.contoso.credentials[0].password_env: the environment variable NOT_SET is not set, empty or not in UTF-8",
         ),
         (
             "username = \"b2c\", ",

@@ -28,4 +28,5 @@ mod server;
 mod sites;
 mod staff;
 mod support;
+mod terminal;
 mod user_flow;

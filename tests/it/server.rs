@@ -246,6 +246,16 @@ async fn a_head_or_a_body_that_dribbles_is_cut_after_five_seconds() {
     assert!(to_body.starts_with("HTTP/1.1 408 "), "{to_body}");
 }
 
+/// Many questions in one go, and not one answer taken.
+#[tokio::test]
+async fn a_client_that_reads_nothing_loses_its_connection() {
+    let desk = Desk::start("").await;
+    let mut stream = TcpStream::connect(desk.running.address).await.unwrap();
+    let questions = "GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n".repeat(100);
+    let pushing = async { while stream.write_all(questions.as_bytes()).await.is_ok() {} };
+    timeout(Duration::from_secs(40), pushing).await.unwrap();
+}
+
 #[tokio::test]
 async fn while_the_database_is_down_we_are_ready_and_not_healthy() {
     let mut config = Config::new();

@@ -4,10 +4,11 @@ use serde_json::Map;
 
 use super::Visit;
 use crate::emulator::{
+    audit::{Audit, Dialect},
     connector::{self, Context, Subject},
-    judge::{Bench, Exchange, Failure, Judgement, Step, Verdict},
+    exchange::Call,
+    judge::{Bench, Failure, Judgement, Step, Verdict},
     settings::Connector,
-    state::Audit,
 };
 
 impl Visit<'_> {
@@ -54,32 +55,17 @@ impl Visit<'_> {
         step: Step,
         connector: &Connector,
         body: &[u8],
-        call: &connector::Call,
+        call: &Call,
         judgement: &Judgement,
     ) -> Audit {
-        let (status, content_type, reply) = match &call.exchange {
-            Exchange::Reply {
-                status,
-                content_type,
-                body,
-            } => (Some(*status), content_type.clone(), Some(body)),
-            _ => (None, None, None),
-        };
         let (error_code, detail) = match &judgement.verdict {
             Verdict::Failed(failure) => (Some(failure.code), Some(failure.why.clone())),
             _ => (None, None),
         };
         Audit {
-            number: 0,
-            category: "Authentication",
-            activity: "An API was called as part of a user flow",
             time: self.tenant.timestamp(),
             flow: self.flow.name.clone(),
-            step: step.name(),
-            url: connector.url.clone(),
-            number_of_attempts: call.attempts,
-            duration_ms: u64::try_from(call.took.as_millis()).unwrap_or(u64::MAX),
-            status,
+            step: step.name().to_owned(),
             judgement: judgement.verdict.name(),
             error_code,
             detail,
@@ -88,19 +74,9 @@ impl Visit<'_> {
                 Verdict::Continue(claims) => claims.clone(),
                 _ => Map::new(),
             },
-            request_body: String::from_utf8_lossy(body).into_owned(),
-            reply_content_type: content_type,
-            reply_body: reply.map(|body| abridged(body)),
+            ..Audit::of(Dialect::UserFlow, call, &connector.url, body)
         }
     }
-}
-
-/// Replies are kept whole up to here in the audit log.
-const MAX_AUDITED: usize = 64 * 1024;
-
-fn abridged(body: &[u8]) -> String {
-    let kept = body.get(..MAX_AUDITED).unwrap_or(body);
-    String::from_utf8_lossy(kept).into_owned()
 }
 
 fn unwritable(error: &serde_json::Error) -> Verdict {
