@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use url::Url;
 use uuid::Uuid;
 
 use crate::domain::identity::Issuer;
@@ -151,19 +150,22 @@ fn caller_issuers(section: &Section<'_>) -> Vec<CallerIssuer> {
         ));
     }
     let found: Vec<_> = entries.iter().filter_map(caller_issuer).collect();
-    let issuers: Vec<_> = found.iter().map(|(issuer, _)| issuer.clone()).collect();
-    section.each_once(&issuers, |a, b| a == b);
-    found
-        .into_iter()
-        .map(|(issuer, jwks_uri)| CallerIssuer {
-            issuer: issuer.value,
-            jwks_uri,
-        })
-        .collect()
+    for (n, Placed { value, place }) in found.iter().enumerate() {
+        if let Some(first) = found.iter().take(n).find(|other| other.value == *value) {
+            section.problem_at(place, format!("is the same as {}", first.place.key));
+        }
+    }
+    found.into_iter().map(|found| found.value).collect()
 }
 
-fn caller_issuer(section: &Section<'_>) -> Option<(Placed<String>, Url)> {
+fn caller_issuer(section: &Section<'_>) -> Option<Placed<CallerIssuer>> {
     let issuer = section.required_parsed("issuer", address::token_issuer);
     let jwks_uri = section.required_parsed("jwks_uri", address::secure_url);
-    Some((issuer?, jwks_uri?.value))
+    Some(Placed {
+        value: CallerIssuer {
+            issuer: issuer?.value,
+            jwks_uri: jwks_uri?.value,
+        },
+        place: section.place.clone(),
+    })
 }

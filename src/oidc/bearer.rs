@@ -42,7 +42,8 @@ pub struct BearerSettings {
     pub issuers: Vec<CallerIssuer>,
 }
 
-/// An issuer and where the keys are that it, and nobody else, signs with.
+/// An issuer and where keys are that it, and nobody else, signs with. One that
+/// publishes them in several places is there several times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallerIssuer {
     pub issuer: String,
@@ -162,36 +163,36 @@ impl Bearer {
     pub fn verify(&self, token: &str, now: OffsetDateTime) -> Result<(), BearerError> {
         let signed = Signed::read(token)?;
         let claims: Claims = signed.claims()?;
-        let source = self
-            .sources
-            .iter()
-            .find(|source| source.of.issuer == claims.iss)
-            .ok_or(TokenError::Issuer)?;
-        let keys = self.keys_for(source, &signed)?;
+        let keys = self.keys_for(&claims.iss, &signed)?;
         signed.verify(&keys)?;
         self.check(&claims, now)
     }
 
-    /// The keys of `source`, with the token's among them.
+    /// The issuer's keys with the token's among them.
     fn keys_for(
         &self,
-        source: &Source,
+        issuer: &str,
         token: &Signed<'_>,
     ) -> Result<Arc<CoreJsonWebKeySet>, TokenError> {
-        let ring = source.keys.ring();
-        match ring.keys_for(ONLY_SET, |keys| token.has_key_in(keys)) {
-            Some(keys) => {
+        let mut error = TokenError::Issuer;
+        for source in self
+            .sources
+            .iter()
+            .filter(|source| source.of.issuer == issuer)
+        {
+            let ring = source.keys.ring();
+            if let Some(keys) = ring.keys_for(ONLY_SET, |keys| token.has_key_in(keys)) {
                 self.refresh_behind(source, Cause::Age);
-                Ok(keys)
+                return Ok(keys);
             }
-            None => {
-                self.refresh_behind(source, Cause::UnknownKey);
-                Err(match ring.is_empty() {
-                    true => TokenError::KeysUnavailable,
-                    false => TokenError::UnknownKey,
-                })
-            }
+            self.refresh_behind(source, Cause::UnknownKey);
+            error = match (ring.is_empty(), error) {
+                // Its keys might have been there.
+                (true, _) | (false, TokenError::KeysUnavailable) => TokenError::KeysUnavailable,
+                (false, _) => TokenError::UnknownKey,
+            };
         }
+        Err(error)
     }
 
     fn refresh_behind(&self, source: &Source, cause: Cause) {

@@ -285,6 +285,23 @@ async fn each_issuer_signs_with_its_own_keys_only() {
 }
 
 #[tokio::test]
+async fn an_issuer_may_publish_its_keys_in_several_places() {
+    let (keys, others) = (Keys::start().await, Keys::start().await);
+    others.publish_anew(&[next_key()]).await;
+    let mut settings = keys.settings(&[BY_DIRECTORY]);
+    settings
+        .issuers
+        .extend(others.settings(&[BY_DIRECTORY]).issuers);
+    let bearer = Bearer::new(settings, http_client().unwrap());
+    let unavailable = Err(BearerError::Token(TokenError::KeysUnavailable));
+    let tokens = [key(), next_key()].map(|key| key.token(&claims_at(NOW)));
+    assert_eq!(at_now(&bearer, &tokens[0]), unavailable);
+    for token in &tokens {
+        assert!(eventually(async || at_now(&bearer, token).is_ok()).await);
+    }
+}
+
+#[tokio::test]
 async fn a_new_key_is_fetched_behind_the_token_that_names_it() {
     let keys = Keys::start().await;
     let bearer = bearer(&keys).await;
@@ -748,7 +765,13 @@ fn what_is_wrong_with_an_external_id_tenant_is_said() {
     let sites = SOUND.find("[sites.shop]").unwrap();
     let without_issuers = format!("{}{}", &SOUND[..issuers], &SOUND[sites..]);
     let add = |line: &str| SOUND.replacen("directory_id", &format!("{line}\ndirectory_id"), 1);
+    let pair = &SOUND[issuers..sites];
+    let twice = SOUND.replacen(pair, &format!("{pair}{pair}"), 1);
     let cases = [
+        (
+            twice,
+            "tenants.aurora.issuers[1]: is the same as tenants.aurora.issuers[0]",
+        ),
         (without_issuers, "tenants.aurora: has no issuers"),
         (
             SOUND.replace(&format!("audiences = [\"{API}\"]"), ""),
