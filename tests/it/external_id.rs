@@ -1272,3 +1272,215 @@ async fn a_body_that_dribbles_in_is_given_up_with_the_deadline() {
         .unwrap();
     assert_eq!(answer, b"HTTP/1.1 408");
 }
+
+/// The mock tenant, which was written from the same documents by nobody who
+/// knew this service, and judges its answers as the platform would.
+mod mock {
+    use idlink::emulator::{
+        self, CallerToken, Emulator, EntraIssuer, EventKind, EventOutcome, EventReport,
+        ExtensionEvent, FederatedIdentity, TokenKind, TokenVersion,
+    };
+    use idlink::oidc::CallerIssuer;
+
+    use super::*;
+
+    const ISSUERS: [EntraIssuer; 3] = [
+        EntraIssuer::Workforce,
+        EntraIssuer::ExternalDomain,
+        EntraIssuer::ExternalId,
+    ];
+    const VERSIONS: [TokenVersion; 2] = [TokenVersion::V1, TokenVersion::V2];
+    const EVENTS: [EventKind; 3] = [
+        EventKind::AttributeCollectionStart,
+        EventKind::AttributeCollectionSubmit,
+        EventKind::TokenIssuanceStart,
+    ];
+
+    async fn met() -> (Emulator, External, Database) {
+        let tenant = emulator::start(emulator::Settings::new("aurora"))
+            .await
+            .unwrap();
+        let issuers = ISSUERS.into_iter().flat_map(|issuer| {
+            VERSIONS.map(|version| CallerIssuer {
+                issuer: tenant.entra_issuer(issuer, version),
+                jwks_uri: tenant.entra_jwks_url(issuer).parse().unwrap(),
+            })
+        });
+        let issuers: Vec<_> = issuers.collect();
+        let (external, database) = External::start(|setup| {
+            setup
+                .bearer
+                .issuers
+                .retain(|own| issuers.iter().all(|issuer| issuer.issuer != own.issuer));
+            setup.bearer.issuers.extend(issuers);
+        })
+        .await;
+        fill(&external).await;
+        // The keys of each issuer are made, and loaded, behind the start.
+        for issuer in ISSUERS {
+            let loaded = async {
+                while is_refused(&tenant, &external, issuer).await {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            };
+            let patience = Duration::from_secs(60);
+            tokio::time::timeout(patience, loaded).await.unwrap();
+        }
+        (tenant, external, database)
+    }
+
+    async fn is_refused(tenant: &Emulator, external: &External, issuer: EntraIssuer) -> bool {
+        let token = CallerToken {
+            issuer,
+            ..CallerToken::default()
+        };
+        let token = tenant.entra_token(&token).await.unwrap().unwrap();
+        let request = external.post().bearer_auth(token).body("{");
+        send(request).await.status == 401
+    }
+
+    async fn raise(
+        tenant: &Emulator,
+        external: &External,
+        change: impl FnOnce(&mut ExtensionEvent),
+    ) -> EventReport {
+        let mut event = ExtensionEvent {
+            target_url: format!(
+                "http://{}/connectors/aurora/external-id",
+                external.service.address()
+            ),
+            client_id: TRADE.to_owned(),
+            email: Some("one@example.org".to_owned()),
+            object_id: Some(OBJECT_ID.parse().unwrap()),
+            claims_for_token: Some(vec!["customerId".to_owned(), "customerLink".to_owned()]),
+            // The machine that runs the tests may be busy.
+            time_limit_ms: 2_000,
+            ..ExtensionEvent::default()
+        };
+        change(&mut event);
+        tenant.raise_event(&event).await.unwrap()
+    }
+
+    fn claims(number: &str, link: &str) -> EventOutcome {
+        let claims = json!({ "customerId": number, "customerLink": link });
+        EventOutcome::Claims {
+            claims: claims.as_object().unwrap().clone(),
+        }
+    }
+
+    #[tokio::test]
+    async fn its_callers_are_believed_whatever_their_issuer_and_version() {
+        let (tenant, external, _database) = met().await;
+        for issuer in ISSUERS {
+            for version in VERSIONS {
+                for kind in EVENTS {
+                    let report = raise(&tenant, &external, |event| {
+                        event.event = kind;
+                        event.token = CallerToken {
+                            issuer,
+                            version,
+                            ..CallerToken::default()
+                        };
+                    })
+                    .await;
+                    let why = format!("{issuer:?} {version:?} {kind:?}: {report:?}");
+                    assert_eq!(report.status, Some(200), "{why}");
+                    assert!(report.warnings.is_empty(), "{why}");
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn its_sixteen_bad_callers_are_not() {
+        let (tenant, external, database) = met().await;
+        for kind in EVENTS {
+            for token in TokenKind::BAD {
+                let report = raise(&tenant, &external, |event| {
+                    event.event = kind;
+                    event.token = token.into();
+                })
+                .await;
+                assert_eq!(report.status, Some(401), "{token:?} {kind:?}: {report:?}");
+            }
+        }
+        assert_eq!(count(&database, "sign_up_attempt").await, 0);
+    }
+
+    #[tokio::test]
+    async fn the_whole_story_passes_its_judgement() {
+        for shape in [emulator::Shape::Docs, emulator::Shape::Capture] {
+            let (tenant, external, _database) = met().await;
+            let tell = |kind: EventKind, client: &str, email: &str, sign_up: u128| {
+                let (client, email) = (client.to_owned(), email.to_owned());
+                let (tenant, external) = (&tenant, &external);
+                async move {
+                    let report = raise(tenant, external, |event| {
+                        event.event = kind;
+                        event.shape = shape;
+                        event.client_id = client;
+                        event.email = Some(email);
+                        event.correlation_id = Some(uuid::Uuid::from_u128(0xC0 + sign_up));
+                        event.object_id = Some(uuid::Uuid::from_u128(0xB0 + sign_up));
+                    })
+                    .await;
+                    assert!(report.warnings.is_empty(), "{report:?}");
+                    report.outcome
+                }
+            };
+            let [start, submit, token] = EVENTS;
+            let blocked = |outcome: &EventOutcome, topic: &str| {
+                matches!(outcome, EventOutcome::BlockPage { message, .. }
+                    if message.starts_with(topic))
+            };
+            let one = "one@example.org";
+            assert_eq!(tell(start, TRADE, one, 1).await, EventOutcome::Continue);
+            assert_eq!(tell(submit, TRADE, one, 1).await, EventOutcome::Continue);
+            assert_eq!(tell(token, TRADE, one, 1).await, claims("B1", "linked"));
+            for kind in [start, submit] {
+                let outcome = tell(kind, TRADE, one, 2).await;
+                assert!(blocked(&outcome, "already_linked"), "{outcome:?}");
+                let outcome = tell(kind, TRADE, "new@example.org", 3).await;
+                assert!(blocked(&outcome, "customer_not_found"), "{outcome:?}");
+                let outcome = tell(kind, SHOP, "two@example.org", 4).await;
+                assert!(blocked(&outcome, "multiple_customers"), "{outcome:?}");
+                let outcome = tell(kind, SHOP, "new@example.org", 5).await;
+                assert_eq!(outcome, EventOutcome::Continue);
+            }
+            let outcome = tell(token, SHOP, "new@example.org", 5).await;
+            assert_eq!(outcome, claims("C000001", "linked"));
+            // An account that has been there all the time.
+            assert_eq!(tell(token, TRADE, one, 6).await, claims("", "none"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stranger_with_a_customers_address_gets_nowhere_in_either_shape() {
+        for shape in [emulator::Shape::Docs, emulator::Shape::Capture] {
+            let (tenant, external, database) = met().await;
+            for kind in EVENTS {
+                let report = raise(&tenant, &external, |event| {
+                    event.event = kind;
+                    event.shape = shape;
+                    event.correlation_id = Some(uuid::Uuid::from_u128(0xC0));
+                    event.federated = Some(FederatedIdentity {
+                        issuer: "facebook.com".to_owned(),
+                        subject: "104477002981".to_owned(),
+                    });
+                })
+                .await;
+                match kind {
+                    EventKind::TokenIssuanceStart => {
+                        assert_eq!(report.outcome, claims("", "refused"));
+                    }
+                    _ => assert!(
+                        matches!(&report.outcome, EventOutcome::BlockPage { message, .. }
+                            if message.starts_with("unverified_address")),
+                        "{shape:?}: {report:?}"
+                    ),
+                }
+            }
+            assert_eq!(count(&database, "identity_link").await, 0);
+        }
+    }
+}
