@@ -20,7 +20,7 @@ use crate::domain::customer::{
     AddressOrigin, Customer, CustomerId, CustomerKind, CustomerNumber, CustomerOrigin,
     CustomerState,
 };
-use crate::domain::identity::Identity;
+use crate::domain::identity::{Identity, Provider};
 use crate::domain::link::{LinkId, LinkStatus, Room, room, standing};
 use crate::domain::matching::{Decision, NewCustomer, decide};
 use crate::domain::reference::Reference;
@@ -28,8 +28,8 @@ use crate::domain::request_id::RequestId;
 use crate::domain::site::{Mode, Site, Stage};
 use crate::domain::trust::Address;
 use crate::limits::{Admitted, Limits};
-use crate::sign_up::{attempt_key, correlated_key};
-use crate::store::attempts::{AttemptRow, Decided, Said};
+use crate::sign_up::{LONGEST_SIGN_UP, Step, attempt_key, correlated_key};
+use crate::store::attempts::{AttemptRow, Decided, Earlier, Said};
 use crate::store::audit::{Change, ChangeIds};
 use crate::store::customers::{CustomerRow, Held, Lookup};
 use crate::store::features::Switch;
@@ -46,12 +46,13 @@ const YOUNG: time::Duration = time::Duration::minutes(10);
 const SEEN_LATELY: time::Duration = time::Duration::hours(12);
 
 /// An identity at a site, with the address that came with it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Recording {
     pub site: Arc<Site>,
     pub identity: Identity,
     pub address: Address,
-    /// Which call records: `PreTokenIssuance`, `record-link`, `token`, `links`.
+    /// Which call records: `PreTokenIssuance`, `record-link`,
+    /// `tokenIssuanceStart`, `token`, `links`.
     pub via: &'static str,
     pub ui_locales: String,
     /// Where the platform gives its requests names.
@@ -146,12 +147,37 @@ impl Linking {
     /// Records the link, or says why there is none, within `patience`. The
     /// recording itself goes on to its end whoever has stopped waiting.
     pub async fn record(&self, recording: Recording, patience: Duration) -> Outcome {
+        self.record_by(Evidence::Recording, recording, patience)
+            .await
+    }
+
+    /// The same at a token step that carries neither provider nor address.
+    ///
+    /// Without a link, both are those that the same sign-up was asked about at
+    /// `step`, by its correlation id. An identity that just signs in was asked
+    /// about nowhere: it is not linked, and nobody is created for it.
+    pub async fn record_as_asked(
+        &self,
+        step: Step,
+        recording: Recording,
+        patience: Duration,
+    ) -> Outcome {
+        self.record_by(Evidence::AskedAt(step), recording, patience)
+            .await
+    }
+
+    async fn record_by(
+        &self,
+        evidence: Evidence,
+        recording: Recording,
+        patience: Duration,
+    ) -> Outcome {
         let recording = Arc::new(recording);
         let ids = Arc::new(Ids::new());
         let (tenant, email) = (&recording.site.tenant, recording.address.email());
         let outcome = match self.limits.admit(tenant, email) {
             Ok(admitted) => {
-                self.record_admitted(&recording, &ids, patience, admitted)
+                self.record_admitted(evidence, &recording, &ids, patience, admitted)
                     .await
             }
             Err(exceeded) => unavailable(&recording, &ids, exceeded.reason()),
@@ -162,6 +188,7 @@ impl Linking {
 
     async fn record_admitted(
         &self,
+        evidence: Evidence,
         recording: &Arc<Recording>,
         ids: &Arc<Ids>,
         patience: Duration,
@@ -172,7 +199,7 @@ impl Linking {
             let until = Instant::now() + patience;
             async move {
                 let _under_way = admitted;
-                record_until(&store, &recording, &ids, until).await
+                record_until(&store, evidence, &recording, &ids, until).await
             }
         };
         match self.tracked.run(patience, work).await {
@@ -192,6 +219,13 @@ impl Linking {
     }
 }
 
+/// Where provider and address of a recording come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Evidence {
+    Recording,
+    AskedAt(Step),
+}
+
 /// What one run of the transaction came to.
 enum Run {
     Done(Outcome),
@@ -202,13 +236,19 @@ enum Run {
 
 async fn record_until(
     store: &Store,
+    evidence: Evidence,
     recording: &Recording,
     ids: &Ids,
     until: Instant,
 ) -> Result<Outcome, StoreError> {
     let mut tries = Tries::until(until);
     loop {
-        match record_once(store, recording, ids, OffsetDateTime::now_utc()).await {
+        let now = OffsetDateTime::now_utc();
+        let run = match evidence {
+            Evidence::Recording => record_once(store, recording, ids, now).await,
+            Evidence::AskedAt(step) => record_asked_once(store, step, recording, ids, now).await,
+        };
+        match run {
             Ok(Run::Done(outcome)) => return Ok(outcome),
             Ok(Run::Overtaken) if Instant::now() < until => {}
             Ok(Run::Overtaken) => return Err(StoreError::Busy),
@@ -223,31 +263,96 @@ async fn record_once(
     ids: &Ids,
     now: OffsetDateTime,
 ) -> Result<Run, StoreError> {
+    match stand_by(store, recording, ids, now).await? {
+        Standing::Answered(run) => Ok(run),
+        Standing::Free(Switch::Off) => Ok(Run::Done(Outcome::NotLinked)),
+        Standing::Free(Switch::On) => match recording.site.mode {
+            Mode::Off => Ok(Run::Done(Outcome::NotLinked)),
+            Mode::Observe => observe(store, recording, ids, now).await,
+            Mode::Enforce => enforce(store, recording, ids, now).await,
+        },
+    }
+}
+
+async fn record_asked_once(
+    store: &Store,
+    step: Step,
+    recording: &Recording,
+    ids: &Ids,
+    now: OffsetDateTime,
+) -> Result<Run, StoreError> {
+    match stand_by(store, recording, ids, now).await? {
+        Standing::Answered(run) => return Ok(run),
+        Standing::Free(_) => {}
+    }
+    let Some(correlation) = recording.request_id.and_then(RequestId::correlation) else {
+        return Ok(Run::Done(Outcome::NotLinked));
+    };
+    let since = now - LONGEST_SIGN_UP;
+    let earlier = store
+        .earlier(&recording.site, step.as_str(), correlation, since)
+        .await?;
+    match earlier {
+        Earlier::As { provider, address } => {
+            let recording = recording.of(provider, address);
+            record_once(store, &recording, ids, now).await
+        }
+        // Two sign-ups under one id: nobody knows which one this identity is.
+        Earlier::Never | Earlier::Contradictory => Ok(Run::Done(Outcome::NotLinked)),
+    }
+}
+
+impl Recording {
+    fn of(&self, provider: Provider, address: Address) -> Self {
+        let identity = Identity {
+            provider,
+            ..self.identity.clone()
+        };
+        Self {
+            identity,
+            address,
+            ..self.clone()
+        }
+    }
+}
+
+/// Whether an identity has a link already.
+enum Standing {
+    Answered(Run),
+    /// It has none; with the environment's switch.
+    Free(Switch),
+}
+
+/// What an identity that is linked is told.
+async fn stand_by(
+    store: &Store,
+    recording: &Recording,
+    ids: &Ids,
+    now: OffsetDateTime,
+) -> Result<Standing, StoreError> {
     let site = &recording.site;
     let (switch, link) = store
         .standing(&site.legal_entity, &recording.identity)
         .await?;
-    if let Some(link) = link {
-        if now - link.created_at < YOUNG || now - link.last_seen_at > SEEN_LATELY {
-            let transaction = store.begin().await?;
-            let held = transaction
-                .touch_link(&site.legal_entity, link.link_id, now)
-                .await?;
-            transaction.commit().await?;
-            if held == Held::Changed {
-                return Ok(Run::Overtaken);
-            }
+    let Some(link) = link else {
+        return Ok(Standing::Free(switch));
+    };
+    if now - link.created_at < YOUNG || now - link.last_seen_at > SEEN_LATELY {
+        let transaction = store.begin().await?;
+        let held = transaction
+            .touch_link(&site.legal_entity, link.link_id, now)
+            .await?;
+        transaction.commit().await?;
+        if held == Held::Changed {
+            return Ok(Standing::Answered(Run::Overtaken));
         }
-        return match standing(link.state, link.number.clone()) {
-            Ok(number) => Ok(Run::Done(linked(number, &link, ids))),
-            Err(refusal) => gone(store, recording, ids, switch, refusal, now).await,
-        };
     }
-    match (switch, site.mode) {
-        (Switch::Off, _) | (_, Mode::Off) => Ok(Run::Done(Outcome::NotLinked)),
-        (Switch::On, Mode::Observe) => observe(store, recording, ids, now).await,
-        (Switch::On, Mode::Enforce) => enforce(store, recording, ids, now).await,
-    }
+    Ok(Standing::Answered(
+        match standing(link.state, link.number.clone()) {
+            Ok(number) => Run::Done(linked(number, &link, ids)),
+            Err(refusal) => gone(store, recording, ids, switch, refusal, now).await?,
+        },
+    ))
 }
 
 /// The identity is linked, and its customer has nothing to be shown any more.
@@ -575,16 +680,18 @@ fn attempt<'a>(
 /// What makes two recordings the same one (contracts.md §7.3).
 fn key(recording: &Recording) -> [u8; 32] {
     let (tenant, identity) = (&recording.site.tenant, &recording.identity);
-    match recording.request_id.and_then(RequestId::correlation) {
-        Some(correlation) => correlated_key(tenant, recording.via, correlation),
-        None => attempt_key(&[
+    let correlated = recording
+        .request_id
+        .and_then(|id| correlated_key(tenant, recording.via, id));
+    correlated.unwrap_or_else(|| {
+        attempt_key(&[
             tenant.as_bytes(),
             recording.via.as_bytes(),
             recording.site.name.as_bytes(),
             identity.issuer.as_str().as_bytes(),
             identity.subject.as_text().as_bytes(),
-        ]),
-    }
+        ])
+    })
 }
 
 impl Attempt<'_> {

@@ -135,6 +135,7 @@ pub async fn start(
         run_behind(metrics.keep_up()),
         run_behind(Arc::clone(&state).prepare()),
         run_behind(Arc::clone(&state).keep_keys()),
+        run_behind(Arc::clone(&state).keep_callers_keys()),
     ];
     background.extend(
         reloader

@@ -21,7 +21,7 @@ use crate::domain::site::{Mode, Outage, Site, Stage};
 use crate::domain::tenant::Tenant;
 use crate::domain::trust::Address;
 use crate::limits::{Admitted, Limits};
-use crate::store::attempts::{AttemptRow, Decided, Said};
+use crate::store::attempts::{AttemptRow, Decided, Earlier, Said};
 use crate::store::customers::Lookup;
 use crate::store::features::Switch;
 use crate::store::{Store, StoreError, Tries};
@@ -40,6 +40,11 @@ pub enum Step {
     /// A custom policy asks behind a federation, before its page is shown. It
     /// asks again as `CheckCustomer` when the page is sent: the same decision.
     CustomerOutcome,
+    /// External ID is about to show its form; the address is known where it
+    /// was what the person began with.
+    AttributeCollectionStart,
+    /// That form was sent; the identity will be created next.
+    AttributeCollectionSubmit,
 }
 
 impl Step {
@@ -49,6 +54,8 @@ impl Step {
             Self::PostAttributeCollection => "PostAttributeCollection",
             Self::CheckCustomer => "check-customer",
             Self::CustomerOutcome => "customer-outcome",
+            Self::AttributeCollectionStart => "attributeCollectionStart",
+            Self::AttributeCollectionSubmit => "attributeCollectionSubmit",
         }
     }
 
@@ -56,9 +63,23 @@ impl Step {
     fn scope(self) -> Scope {
         match self {
             Self::PostFederationSignup => Scope::CertainRefusals,
-            Self::PostAttributeCollection | Self::CheckCustomer | Self::CustomerOutcome => {
-                Scope::Everything
-            }
+            Self::AttributeCollectionStart => Scope::KnownAddress,
+            Self::PostAttributeCollection
+            | Self::CheckCustomer
+            | Self::CustomerOutcome
+            | Self::AttributeCollectionSubmit => Scope::Everything,
+        }
+    }
+
+    /// The step at which the platform said more about the same sign-up.
+    fn beginning(self) -> Option<Self> {
+        match self {
+            Self::AttributeCollectionSubmit => Some(Self::AttributeCollectionStart),
+            Self::PostFederationSignup
+            | Self::PostAttributeCollection
+            | Self::CheckCustomer
+            | Self::CustomerOutcome
+            | Self::AttributeCollectionStart => None,
         }
     }
 }
@@ -67,11 +88,19 @@ impl Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scope {
     CertainRefusals,
+    /// Everything about an address that is proven already, because only that
+    /// one can match later on; what is certain about any other.
+    KnownAddress,
     Everything,
 }
 
+/// How long the steps of one sign-up may be apart. Correlation ids are unique
+/// for much longer; this bounds what an old one is good for.
+pub(crate) const LONGEST_SIGN_UP: time::Duration = time::Duration::hours(1);
+
 /// A sign-up, as far as the platform has got with it. Cannot be printed: a local
 /// account's identifier is an address.
+#[derive(Clone)]
 pub struct Question {
     pub tenant: Arc<Tenant>,
     pub site: Arc<Site>,
@@ -210,9 +239,11 @@ async fn ask_once(
     attempt_id: Uuid,
     now: OffsetDateTime,
 ) -> Result<(Switch, Asked), StoreError> {
+    let recalled = recall(store, question, now).await?;
+    let question = recalled.as_ref().unwrap_or(question);
     let site = &question.site;
     let lookup = match (question.step.scope(), &question.address) {
-        (Scope::Everything, Address::Proven(email)) => Some(Lookup {
+        (Scope::Everything | Scope::KnownAddress, Address::Proven(email)) => Some(Lookup {
             legal_entity: &site.legal_entity,
             email,
             customer_type: site.rules.customer_type,
@@ -225,9 +256,11 @@ async fn ask_once(
     if switch == Switch::Off {
         return Ok((switch, Asked::nothing()));
     }
-    let decision = match question.step.scope() {
-        Scope::Everything => Some(decide(&question.address, &found, &site.rules)),
-        Scope::CertainRefusals => certain_refusal(question),
+    let decision = match (question.step.scope(), &question.address) {
+        (Scope::Everything, _) | (Scope::KnownAddress, Address::Proven(_)) => {
+            Some(decide(&question.address, &found, &site.rules))
+        }
+        (Scope::CertainRefusals | Scope::KnownAddress, _) => certain_refusal(question),
     };
     let refusal = match (site.mode, &decision) {
         (Mode::Enforce, Some(Decision::Refuse(refusal))) => Some(*refusal),
@@ -257,6 +290,61 @@ async fn ask_once(
         reference: Some(reference),
     };
     Ok((switch, asked))
+}
+
+/// The question in the light of what was said when the sign-up began; `None`
+/// where nothing was.
+async fn recall(
+    store: &Store,
+    question: &Question,
+    now: OffsetDateTime,
+) -> Result<Option<Question>, StoreError> {
+    let correlation = question.request_id.and_then(RequestId::correlation);
+    let (Some(step), Some(correlation)) = (question.step.beginning(), correlation) else {
+        return Ok(None);
+    };
+    let since = now - LONGEST_SIGN_UP;
+    let earlier = store
+        .earlier(&question.site, step.as_str(), correlation, since)
+        .await?;
+    Ok(match earlier {
+        Earlier::Never => None,
+        Earlier::As { provider, address } => Some(question.begun_as(provider, &address)),
+        Earlier::Contradictory => Some(question.begun_as(Provider::unknown(), &Address::Missing)),
+    })
+}
+
+impl Question {
+    /// The same question of a sign-up that began through `provider` and with
+    /// `address`.
+    ///
+    /// Where the platform does not repeat who signs up, that is still the one
+    /// who began. And only the address of the beginning was proven: one that
+    /// came in with the form was typed, whoever vouches for the person.
+    fn begun_as(&self, provider: Provider, address: &Address) -> Self {
+        let is_named = self.account.is_some();
+        let vouched_for = match is_named {
+            true => self.provider == provider && matches!(self.address, Address::Proven(_)),
+            false => self.tenant.trust.covers(&provider),
+        };
+        let address = match (address, self.address.email()) {
+            (Address::Proven(begun), Some(email))
+                if vouched_for && begun.canonical() == email.canonical() =>
+            {
+                Address::Proven(email.clone())
+            }
+            _ => self.address.clone().disowned(),
+        };
+        let provider = match is_named {
+            true => self.provider.clone(),
+            false => provider,
+        };
+        Self {
+            provider,
+            address,
+            ..self.clone()
+        }
+    }
 }
 
 /// What no form and no record can change any more: nobody we trust vouches
@@ -353,8 +441,12 @@ fn report(question: &Question, decision: Option<&Decision>, found: usize, refere
 /// correlation id and the step; or else step, client, and the upstream account
 /// or the address. A question that names none of them is like no other.
 fn key(question: &Question, attempt_id: Uuid) -> [u8; 32] {
-    if let Some(correlation) = question.request_id.and_then(RequestId::correlation) {
-        return correlated_key(&question.tenant.name, question.step.as_str(), correlation);
+    let (tenant, step) = (&question.tenant.name, question.step.as_str());
+    let correlated = question
+        .request_id
+        .and_then(|id| correlated_key(tenant, step, id));
+    if let Some(key) = correlated {
+        return key;
     }
     let email = question.address.email().map(|email| email.canonical());
     let who: [&[u8]; 3] = match (&question.account, email) {
@@ -376,9 +468,17 @@ fn key(question: &Question, attempt_id: Uuid) -> [u8; 32] {
     ])
 }
 
-/// For platforms that give the requests of one journey a common name.
-pub(crate) fn correlated_key(tenant: &str, step: &str, correlation: Uuid) -> [u8; 32] {
-    attempt_key(&[tenant.as_bytes(), step.as_bytes(), correlation.as_bytes()])
+/// For platforms that give the requests of one journey a common name; `None`
+/// for a request that has none.
+pub(crate) fn correlated_key(tenant: &str, step: &str, id: RequestId) -> Option<[u8; 32]> {
+    let correlation = id.correlation()?;
+    let extension = id.extension();
+    Some(attempt_key(&[
+        tenant.as_bytes(),
+        step.as_bytes(),
+        correlation.as_bytes(),
+        extension.as_ref().map_or(&[][..], |id| id.as_bytes()),
+    ]))
 }
 
 /// A digest of parts that cannot be shifted into one another.

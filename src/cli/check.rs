@@ -12,8 +12,8 @@ use crate::config::{Settings, Tls};
 use crate::connectors::caller::Callers;
 use crate::domain::identity::Provider as UpstreamProvider;
 use crate::domain::site::Mode;
-use crate::domain::tenant::{MissingProvider, Tenant};
-use crate::oidc::{self, Provider};
+use crate::domain::tenant::{MissingProvider, Platform, Tenant};
+use crate::oidc::{self, Bearer, Provider};
 use crate::server::tls::Certificate;
 use crate::store::features::{AUTOMATIC_LINKING, Switch};
 use crate::store::{Store, StoreError};
@@ -153,7 +153,10 @@ async fn check_tenants(report: &mut Report, settings: &Settings, now: OffsetDate
     };
     for tenant in settings.directory.tenants() {
         check_trust(report, tenant);
-        check_credentials(report, settings, tenant, now);
+        match tenant.platform {
+            Platform::B2c => check_credentials(report, settings, tenant, now),
+            Platform::ExternalId(_) => check_callers_keys(report, settings, tenant, &http).await,
+        }
         for policy in &tenant.policies {
             check_policy(report, settings, tenant, policy, &http).await;
         }
@@ -227,6 +230,26 @@ fn check_credentials(
 /// Rounded down: what ended an hour ago did so in the last of -1 days.
 fn days_until(end: OffsetDateTime, now: OffsetDateTime) -> i64 {
     (end - now).whole_seconds().div_euclid(24 * 60 * 60)
+}
+
+/// The keys by which External ID proves that it calls.
+async fn check_callers_keys(
+    report: &mut Report,
+    settings: &Settings,
+    tenant: &Tenant,
+    http: &reqwest::Client,
+) {
+    let name = &tenant.name;
+    let Some(found) = settings.bearers.get(name) else {
+        return report.bad(format_args!("tenant {name}: nobody may call for it"));
+    };
+    let bearer = Bearer::new(found.clone(), http.clone());
+    for (issuer, keys) in bearer.try_keys().await {
+        match keys {
+            Ok(()) => report.good(format_args!("tenant {name}: keys of {issuer}")),
+            Err(error) => report.bad(format_args!("tenant {name}: keys of {issuer}: {error}")),
+        }
+    }
 }
 
 /// Metadata with the issuer of the settings, and keys.

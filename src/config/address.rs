@@ -53,6 +53,16 @@ pub(super) fn issuer(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// An issuer that may end in any way, byte for byte as tokens name it:
+/// External ID's have no slash at the end, those of version 1 no `v2.0`.
+pub(super) fn token_issuer(text: &str) -> Result<String, String> {
+    let url = secure_url(text)?;
+    if url.query().is_some() {
+        return Err("must not hold a `?`: it is `iss` of the tenant's tokens".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 /// The address of the metadata, in which `{policy}` stands for the policy.
 pub(super) fn metadata_url(text: &str) -> Result<String, String> {
     if !text.contains("{policy}") {

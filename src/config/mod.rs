@@ -4,6 +4,7 @@
 mod address;
 mod caller;
 mod database;
+mod external_id;
 mod legal_entity;
 mod messages;
 mod problem;
@@ -22,7 +23,7 @@ use secrecy::ExposeSecret;
 use crate::connectors::caller::{Callers, Proxy};
 use crate::domain::directory::Directory;
 use crate::limits::Quotas;
-use crate::oidc::ProviderSettings;
+use crate::oidc::{BearerSettings, ProviderSettings};
 use crate::sites::key::SiteKey;
 
 pub use database::Database;
@@ -50,6 +51,8 @@ pub struct Settings {
     pub proxy: Option<Proxy>,
     /// How much may be asked, by tenant.
     pub limits: BTreeMap<String, Quotas>,
+    /// By whose tokens External ID calls, by tenant.
+    pub bearers: BTreeMap<String, BearerSettings>,
     /// Where each tenant is asked, by tenant.
     pub providers: BTreeMap<String, ProviderSettings>,
     /// What only the edges know of a site, by site.
@@ -152,14 +155,19 @@ impl Settings {
     }
 
     fn assemble(tenants: Vec<tenant::Read>, sites: Vec<site::Read>) -> Self {
-        let tenants: Vec<_> = tenants
+        let (tenants, externals): (Vec<_>, Vec<_>) = tenants
             .into_iter()
-            .filter_map(|read| read.settings)
-            .collect();
+            .map(|read| (read.settings, read.external))
+            .unzip();
+        let tenants: Vec<_> = tenants.into_iter().flatten().collect();
+        let externals: Vec<_> = externals.into_iter().flatten().collect();
         let sites: Vec<_> = sites.into_iter().filter_map(|read| read.settings).collect();
         let mut settings = Self {
             directory: Directory::new(
-                tenants.iter().map(|settings| settings.tenant.clone()),
+                tenants
+                    .iter()
+                    .map(|settings| settings.tenant.clone())
+                    .chain(externals.iter().map(|settings| settings.tenant.clone())),
                 sites.iter().map(|(site, _)| site.clone()),
             ),
             ..Self::default()
@@ -169,6 +177,9 @@ impl Settings {
             settings.callers.insert(name.clone(), read.callers);
             settings.limits.insert(name.clone(), read.limits);
             settings.providers.insert(name, read.provider);
+        }
+        for read in externals {
+            settings.bearers.insert(read.tenant.name, read.bearer);
         }
         for (site, access) in sites {
             settings.sites.insert(site.name, access);

@@ -147,6 +147,13 @@ impl<'a> Section<'a> {
         Some((node, place))
     }
 
+    /// Reports a key that is known and has no place in this section.
+    pub(super) fn refuse(&self, key: &'static str, why: &str) {
+        if let Some((_, place)) = self.node(key) {
+            self.problem_at(&place, why);
+        }
+    }
+
     /// Reports a key that the section cannot do without. What is no section
     /// at all was reported already.
     fn require(&self, key: &'static str) {

@@ -14,7 +14,7 @@ use super::legal_entity::LegalEntitySettings;
 use super::messages;
 use super::problem::Placed;
 use super::reader::{SecretKeys, Section};
-use super::tenant;
+use super::tenant::{self, Kind};
 
 const KEY: SecretKeys = SecretKeys {
     plain: "key",
@@ -28,7 +28,8 @@ const SHORTEST_KEY: usize = 16;
 /// What only the edges know of a site.
 #[derive(Clone, Debug)]
 pub struct SiteSettings {
-    /// The user flow whose metadata and token endpoint the site uses.
+    /// The user flow whose metadata and token endpoint the site uses; empty at
+    /// External ID, which has none.
     pub policy: String,
     /// What the site's back end shows at `/sites/{site}/links`. Several are
     /// valid at once; without any, nobody is let in there.
@@ -151,9 +152,22 @@ fn policy(
     let tenant = tenants
         .iter()
         .find(|candidate| tenant.is_some_and(|tenant| tenant.value == candidate.name))?;
-    let Some(own) = own else {
-        return tenant.policies.first().cloned();
-    };
+    match (tenant.kind, own) {
+        (Kind::B2c, Some(own)) => accepted_policy(section, tenant, &own),
+        (Kind::B2c, None) => tenant.policies.first().cloned(),
+        (Kind::ExternalId, None) => Some(String::new()),
+        (Kind::ExternalId, Some(own)) => {
+            section.problem_at(&own.place, "is for sites of B2C tenants");
+            None
+        }
+    }
+}
+
+fn accepted_policy(
+    section: &Section<'_>,
+    tenant: &tenant::Read,
+    own: &Placed<String>,
+) -> Option<String> {
     let accepted = tenant
         .policies
         .iter()

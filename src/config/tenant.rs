@@ -4,14 +4,14 @@ use std::num::NonZeroU32;
 
 use crate::connectors::caller::Callers;
 use crate::domain::identity::{Issuer, LOCAL, Provider};
-use crate::domain::tenant::{ClaimNames, MissingProvider, Tenant};
+use crate::domain::tenant::{ClaimNames, MissingProvider, Platform, Tenant};
 use crate::domain::trust::Trust;
 use crate::limits::Quotas;
 use crate::oidc::ProviderSettings;
 
 use super::problem::Placed;
 use super::reader::Section;
-use super::{address, caller};
+use super::{address, caller, external_id};
 
 /// A tenant as the settings describe it: what the rules know of it, and what
 /// only the edges do.
@@ -27,20 +27,41 @@ pub(super) struct TenantSettings {
 /// What could be read of a tenant; `None` where a problem was reported.
 pub(super) struct Read {
     pub(super) name: String,
+    pub(super) kind: Kind,
     pub(super) issuers: Vec<Placed<String>>,
     pub(super) policies: Vec<String>,
     pub(super) credentials: Vec<Placed<caller::Proof>>,
     pub(super) settings: Option<TenantSettings>,
+    /// The same of a tenant of External ID.
+    pub(super) external: Option<external_id::Settings>,
+}
+
+/// Whose tenant it is, and with that which keys its section has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    B2c,
+    ExternalId,
+}
+
+impl Kind {
+    fn read(section: &Section<'_>) -> Self {
+        let kinds = [("b2c", Self::B2c), ("external-id", Self::ExternalId)];
+        let kind = section.choice("platform", &kinds);
+        kind.map_or(Self::B2c, |found| found.value)
+    }
 }
 
 pub(super) fn read_all(root: &Section<'_>) -> Vec<Read> {
     root.entries("tenants")
         .into_iter()
-        .map(|(name, section)| read(name, &section))
+        .map(|(name, section)| match Kind::read(&section) {
+            Kind::B2c => read(name, &section),
+            Kind::ExternalId => external_id::read(name, &section),
+        })
         .collect()
 }
 
-fn missing_provider(section: &Section<'_>, key: &'static str) -> MissingProvider {
+pub(super) fn missing_provider(section: &Section<'_>, key: &'static str) -> MissingProvider {
     let choices = [
         (LOCAL, MissingProvider::Local),
         ("unverified", MissingProvider::Unverified),
@@ -52,6 +73,7 @@ fn missing_provider(section: &Section<'_>, key: &'static str) -> MissingProvider
 
 fn read(name: String, section: &Section<'_>) -> Read {
     check_name(&name, section);
+    external_id::refuse_keys(section);
     let issuer = section.required_parsed("issuer", address::issuer);
     let aliases = section.each("issuer_aliases", address::issuer);
     let metadata_url = section.required_parsed("metadata_url", address::metadata_url);
@@ -81,16 +103,19 @@ fn read(name: String, section: &Section<'_>) -> Read {
                 missing_identities,
                 missing_idp,
                 claims,
+                platform: Platform::B2c,
             },
             callers,
             limits,
         });
     Read {
         name,
+        kind: Kind::B2c,
         issuers,
         policies,
         credentials,
         settings,
+        external: None,
     }
 }
 
@@ -126,7 +151,7 @@ fn policies(section: &Section<'_>) -> Vec<String> {
     policies.into_iter().map(|policy| policy.value).collect()
 }
 
-fn trusted_providers(section: &Section<'_>) -> Trust {
+pub(super) fn trusted_providers(section: &Section<'_>) -> Trust {
     let providers = section.each("trusted_providers", |text| {
         if text == "mail" || (text != LOCAL && text.eq_ignore_ascii_case(LOCAL)) {
             return Err(format!(
@@ -146,7 +171,7 @@ fn trusted_providers(section: &Section<'_>) -> Trust {
     )
 }
 
-fn claims(section: &Section<'_>) -> ClaimNames {
+pub(super) fn claims(section: &Section<'_>) -> ClaimNames {
     let app_id = section.parsed("extensions_app_id", app_id);
     let customer_id = section.parsed("customer_id_attribute", attribute);
     let customer_link = section.parsed("customer_link_attribute", attribute);

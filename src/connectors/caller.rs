@@ -1,4 +1,4 @@
-//! Who calls: HTTP Basic, a bearer token, an API key, a client certificate;
+//! Who calls for a tenant of B2C: HTTP Basic, a bearer token, an API key, a client certificate;
 //! checked before any of the body is read.
 //!
 //! Every method keeps several credentials with an end each, so that one can
@@ -18,7 +18,7 @@ use actix_web::http::header::HeaderName;
 use time::OffsetDateTime;
 
 use super::Connectors;
-use crate::domain::tenant::Tenant;
+use crate::domain::tenant::{Platform, Tenant};
 
 pub use certificate::{
     Accepted, Authority, AuthorityError, CertificateCredential, ClientCertificate, Fingerprint,
@@ -113,7 +113,8 @@ pub fn identify(
         .and_then(|(method, _)| method)
         .map_or("none", Method::as_str);
     match (decided, found) {
-        (Ok(()), Some(tenant)) => Ok(Arc::clone(tenant)),
+        (Ok(()), Some(tenant)) if tenant.platform == Platform::B2c => Ok(Arc::clone(tenant)),
+        (Ok(()), Some(tenant)) => Err(refuse(&tenant.name, method, "another platform")),
         (Err((_, reason)), Some(tenant)) => Err(refuse(&tenant.name, method, reason.as_str())),
         // The name is the caller's own text, and is not repeated.
         (_, None) => Err(refuse("unknown", method, "unknown tenant")),

@@ -7,6 +7,7 @@
 
 pub mod caller;
 mod custom_policy;
+mod external_id;
 mod json;
 mod refusals;
 mod user_flow;
@@ -18,6 +19,7 @@ use actix_web::web;
 
 use crate::domain::directory::Directory;
 use crate::domain::site::Messages;
+use crate::oidc::Bearer;
 use caller::{Proxy, Roster};
 
 /// What the connectors know, exchanged as a whole when settings are reloaded.
@@ -27,6 +29,8 @@ pub struct Connectors {
     pub callers: BTreeMap<String, Roster>,
     /// Who may say which certificate a caller has shown elsewhere.
     pub proxy: Option<Proxy>,
+    /// By whose tokens External ID calls, by tenant.
+    pub bearers: BTreeMap<String, Bearer>,
     /// For people of whom not even the site is known.
     pub fallback: Messages,
 }
@@ -40,4 +44,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
     for service in custom_policy::Service::ALL {
         config.service(service.resource());
     }
+    config.service(
+        web::resource("/connectors/{tenant}/external-id")
+            .route(web::post().to(external_id::handle)),
+    );
 }

@@ -8,6 +8,9 @@ use uuid::Uuid;
 pub enum RequestId {
     /// The platform's own correlation id, the same in every repeat.
     Correlated(Uuid),
+    /// The same from a platform of which several extensions may ask at one
+    /// step, each on its own account.
+    OfExtension { correlation: Uuid, extension: Uuid },
     /// Made for this one request, because the platform sent none.
     Fresh(Uuid),
 }
@@ -16,15 +19,25 @@ impl RequestId {
     /// The platform's id where it is a GUID: anything else could be anything,
     /// and it is going to be logged. `fresh` is taken instead.
     pub fn read(sent: Option<&str>, fresh: Uuid) -> Self {
-        sent.filter(|text| text.len() == 36)
-            .and_then(|text| Uuid::try_parse(text).ok())
-            .filter(|guid| !guid.is_nil())
-            .map_or(Self::Fresh(fresh), Self::Correlated)
+        guid(sent).map_or(Self::Fresh(fresh), Self::Correlated)
+    }
+
+    /// The same where the platform names its extension beside.
+    pub fn of_extension(sent: Option<&str>, extension: Option<&str>, fresh: Uuid) -> Self {
+        match (guid(sent), guid(extension)) {
+            (Some(correlation), Some(extension)) => Self::OfExtension {
+                correlation,
+                extension,
+            },
+            (Some(correlation), None) => Self::Correlated(correlation),
+            (None, _) => Self::Fresh(fresh),
+        }
     }
 
     pub fn id(self) -> Uuid {
         match self {
             Self::Correlated(id) | Self::Fresh(id) => id,
+            Self::OfExtension { correlation, .. } => correlation,
         }
     }
 
@@ -32,9 +45,24 @@ impl RequestId {
     pub fn correlation(self) -> Option<Uuid> {
         match self {
             Self::Correlated(id) => Some(id),
+            Self::OfExtension { correlation, .. } => Some(correlation),
             Self::Fresh(_) => None,
         }
     }
+
+    /// What makes it another one although the correlation id is the same.
+    pub fn extension(self) -> Option<Uuid> {
+        match self {
+            Self::OfExtension { extension, .. } => Some(extension),
+            Self::Correlated(_) | Self::Fresh(_) => None,
+        }
+    }
+}
+
+fn guid(sent: Option<&str>) -> Option<Uuid> {
+    sent.filter(|text| text.len() == 36)
+        .and_then(|text| Uuid::try_parse(text).ok())
+        .filter(|guid| !guid.is_nil())
 }
 
 #[cfg(test)]

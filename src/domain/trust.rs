@@ -56,6 +56,15 @@ impl Address {
         }
     }
 
+    /// The same address without its proof.
+    pub fn disowned(self) -> Self {
+        match self {
+            Self::Proven(email) | Self::Claimed(email) => Self::Claimed(email),
+            Self::NotComparable => Self::NotComparable,
+            Self::Missing => Self::Missing,
+        }
+    }
+
     /// The address whatever it is worth: to keep, never to match by.
     pub fn email(&self) -> Option<&Email> {
         match self {

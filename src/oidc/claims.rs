@@ -64,10 +64,7 @@ impl Claims {
     /// The one audience; a token for several applications is refused, because
     /// each of them could sign in at the others with it.
     pub(super) fn audience(&self) -> Option<&str> {
-        match &self.aud {
-            Audience::One(audience) => Some(audience),
-            Audience::Unusable => None,
-        }
+        self.aud.only()
     }
 
     /// The object id: `oid`, or B2C's `sub` where it is one. `sub` can be one
@@ -118,15 +115,25 @@ fn one(list: &[String]) -> Option<&str> {
 }
 
 /// Like `Option`, but `null` is an error.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+pub(super) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
-enum Audience {
+/// `aud`, of which only a single one serves.
+pub(super) enum Audience {
     One(String),
     Unusable,
+}
+
+impl Audience {
+    pub(super) fn only(&self) -> Option<&str> {
+        match self {
+            Self::One(audience) => Some(audience),
+            Self::Unusable => None,
+        }
+    }
 }
 
 #[derive(Default)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 use reqwest::{NoProxy, Proxy, RequestBuilder, StatusCode, redirect};
 use url::{Host, Url};
 
@@ -11,6 +11,9 @@ use super::ProviderError;
 
 /// Metadata, keys and token answers measure a few kilobytes.
 const LARGEST_ANSWER: usize = 256 * 1024;
+
+/// For metadata and keys, which a person may be waiting for.
+const DOCUMENT_LIMIT: Duration = Duration::from_secs(4);
 
 /// The client for all calls to tenants: redirects off, because a redirect
 /// could lead to a host that nobody allowed.
@@ -118,6 +121,26 @@ impl Answered {
             .to_ascii_lowercase();
         essence == "application/json"
             || (essence.starts_with("application/") && essence.ends_with("+json"))
+    }
+}
+
+/// Fetches a JSON document; `what` it is stands in the error.
+pub(super) async fn document(
+    http: &reqwest::Client,
+    url: Url,
+    what: &'static str,
+) -> Result<Vec<u8>, ProviderError> {
+    let request = http.get(url).header(ACCEPT, "application/json");
+    let answered = send(request, DOCUMENT_LIMIT).await?;
+    match answered.status {
+        StatusCode::OK if answered.is_json() => Ok(answered.body),
+        StatusCode::OK => Err(ProviderError::Malformed {
+            what,
+            why: "it is not sent as JSON",
+        }),
+        status => Err(ProviderError::Refused {
+            status: status.as_u16(),
+        }),
     }
 }
 

@@ -9,9 +9,9 @@ use arc_swap::ArcSwap;
 use openidconnect::core::CoreJsonWebKeySet;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
+use url::Url;
 
-use super::ProviderError;
-use super::token::Unverified;
+use super::{ProviderError, exchange};
 
 /// Tokens with invented key ids must not make us hammer the tenant.
 const COOL_DOWN: Duration = Duration::from_secs(60);
@@ -26,7 +26,7 @@ const FRESH: Duration = Duration::from_secs(60 * 60);
 ///
 /// The document names keys for each policy. User flows share them all, custom
 /// policies may have their own, so a key is looked up in all sets before one is
-/// fetched again.
+/// fetched again. An issuer without policies has one set, under no name.
 #[derive(Clone, Default)]
 pub(super) struct Ring(BTreeMap<String, Loaded>);
 
@@ -37,20 +37,24 @@ struct Loaded {
 }
 
 impl Ring {
-    /// The set with the token's key: the policy's own, or else any that is
+    /// The set that `has_key` accepts: the policy's own, or else any that is
     /// fresh. A policy that nobody uses has old keys, withdrawn ones among them.
     pub(super) fn keys_for(
         &self,
         policy: &str,
-        token: &Unverified,
+        has_key: impl Fn(&CoreJsonWebKeySet) -> bool,
     ) -> Option<Arc<CoreJsonWebKeySet>> {
         let own = self.0.get(policy).into_iter();
         let is_other = |name: &str| name != policy && !self.is_stale(name);
         let others = self.0.iter().filter(|(name, _)| is_other(name));
         own.chain(others.map(|(_, loaded)| loaded))
             .map(|loaded| &loaded.keys)
-            .find(|keys| token.has_key_in(keys))
+            .find(|keys| has_key(keys))
             .cloned()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     fn is_stale(&self, policy: &str) -> bool {
@@ -95,6 +99,15 @@ pub(super) enum Asked {
     Unknown,
 }
 
+/// Why keys that are there should be fetched again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// They are an hour old, or were never loaded.
+    Age,
+    /// A token names one that is not among them.
+    UnknownKey,
+}
+
 /// The keys of one tenant.
 #[derive(Default)]
 pub(super) struct KeyCache {
@@ -134,14 +147,19 @@ impl KeyCache {
         }
     }
 
-    /// Fetches the keys of `policy` when they are an hour old or were never
-    /// loaded, unless somebody is at it. Keys that are there serve meanwhile.
-    pub(super) async fn keep_fresh<F>(&self, policy: &str, fetch: F) -> Result<(), ProviderError>
+    /// Fetches the keys of `policy` when there is cause to, unless somebody is
+    /// at it. Keys that are there serve meanwhile.
+    pub(super) async fn keep_fresh<F>(
+        &self,
+        policy: &str,
+        cause: Cause,
+        fetch: F,
+    ) -> Result<(), ProviderError>
     where
         F: AsyncFnOnce() -> Result<CoreJsonWebKeySet, ProviderError>,
     {
         match self.attempts.try_lock() {
-            Ok(attempts) if self.is_due(&attempts, policy) => {
+            Ok(attempts) if self.is_due(&attempts, policy, cause) => {
                 self.fetch(attempts, policy, fetch).await
             }
             Ok(_) | Err(_) => Ok(()),
@@ -149,21 +167,28 @@ impl KeyCache {
     }
 
     /// Whether [`KeyCache::keep_fresh`] would fetch.
-    pub(super) fn wants_refresh(&self, policy: &str) -> bool {
-        self.ring.load().is_stale(policy)
+    pub(super) fn wants_refresh(&self, policy: &str, cause: Cause) -> bool {
+        self.has_cause(policy, cause)
             && self
                 .attempts
                 .try_lock()
-                .is_ok_and(|attempts| self.is_due(&attempts, policy))
+                .is_ok_and(|attempts| self.may_ask(&attempts, policy))
     }
 
-    fn is_due(&self, attempts: &Attempts, policy: &str) -> bool {
-        self.ring.load().is_stale(policy) && self.may_ask(attempts, policy)
+    fn is_due(&self, attempts: &Attempts, policy: &str, cause: Cause) -> bool {
+        self.has_cause(policy, cause) && self.may_ask(attempts, policy)
+    }
+
+    fn has_cause(&self, policy: &str, cause: Cause) -> bool {
+        match cause {
+            Cause::Age => self.ring.load().is_stale(policy),
+            Cause::UnknownKey => true,
+        }
     }
 
     /// Once for each policy, and otherwise once in a while for all together.
     fn may_ask(&self, attempts: &Attempts, policy: &str) -> bool {
-        let pause = match self.ring.load().0.is_empty() {
+        let pause = match self.ring.load().is_empty() {
             true => COOL_DOWN_BEFORE_FIRST,
             false => COOL_DOWN,
         };
@@ -192,10 +217,19 @@ impl KeyCache {
     }
 }
 
+/// Fetches the key set at `url`.
+pub(super) async fn fetch(
+    http: &reqwest::Client,
+    url: Url,
+) -> Result<CoreJsonWebKeySet, ProviderError> {
+    let json = exchange::document(http, url, "key set").await?;
+    read(&json)
+}
+
 /// Reads a key set. Keys of a kind that we do not know are left out; a set
 /// without any that can verify RS256 is an error, so that it never takes the
 /// place of one that works.
-pub(super) fn read(json: &[u8]) -> Result<CoreJsonWebKeySet, ProviderError> {
+fn read(json: &[u8]) -> Result<CoreJsonWebKeySet, ProviderError> {
     use openidconnect::JsonWebKey;
     use openidconnect::core::CoreJsonWebKeyType;
 

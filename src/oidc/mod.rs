@@ -1,11 +1,14 @@
-//! idlink as relying party of a tenant: its metadata, keys, code exchange and
-//! ID tokens. The only module that names `openidconnect`.
+//! What tenants sign and publish: metadata, keys, code exchange and ID tokens
+//! for us as their relying party, and the tokens by which they call us. The
+//! only module that names `openidconnect`.
 
+mod bearer;
 mod claims;
 mod exchange;
 mod keys;
 mod members;
 mod metadata;
+mod signed;
 mod token;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +23,7 @@ use reqwest::header::{
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
+pub use bearer::{Bearer, BearerError, BearerSettings, CallerIssuer};
 pub use exchange::http_client;
 pub use members::Members;
 pub use metadata::Metadata;
@@ -27,11 +31,8 @@ pub use token::{TokenError, VerifiedToken};
 
 use crate::domain::tenant::Tenant;
 use exchange::{AllowedHosts, Answered};
-use keys::{Asked, KeyCache};
+use keys::{Asked, Cause, KeyCache};
 use token::{Expected, Unverified};
-
-/// For metadata and keys, which a person may be waiting for.
-const DOCUMENT_LIMIT: Duration = Duration::from_secs(4);
 
 /// For the code exchange, which cannot be repeated with the same code. With
 /// both documents before it and the recording after it, it must end before
@@ -249,8 +250,8 @@ impl Provider {
         let cache = &self.remote.keys;
         loop {
             let seen = cache.ring();
-            if let Some(keys) = seen.keys_for(policy, token) {
-                if cache.wants_refresh(policy) {
+            if let Some(keys) = seen.keys_for(policy, |keys| token.has_key_in(keys)) {
+                if cache.wants_refresh(policy, Cause::Age) {
                     let (provider, policy) = (self.clone(), policy.to_owned());
                     tokio::spawn(async move { provider.keep_keys_fresh(&policy).await });
                 }
@@ -268,13 +269,13 @@ impl Provider {
     async fn keep_keys_fresh(&self, policy: &str) {
         let fetch = async || self.fetch_keys(policy).await;
         // A failure is logged, and the keys that are there serve on.
-        let _ = self.remote.keys.keep_fresh(policy, fetch).await;
+        let _ = self.remote.keys.keep_fresh(policy, Cause::Age, fetch).await;
     }
 
     async fn fetch_keys(&self, policy: &str) -> Result<CoreJsonWebKeySet, ProviderError> {
         let metadata = self.metadata(policy).await?;
-        let json = self.document(metadata.jwks_uri.clone(), "key set").await;
-        self.logged("keys", json.and_then(|json| keys::read(&json)))
+        let keys = keys::fetch(&self.remote.http, metadata.jwks_uri.clone()).await;
+        self.logged("keys", keys)
     }
 
     fn slot(&self, policy: &str) -> Arc<MetadataSlot> {
@@ -325,23 +326,8 @@ impl Provider {
 
     async fn fetch_metadata(&self, policy: &str) -> Result<Metadata, ProviderError> {
         let url = metadata::address(&self.remote.settings.metadata_url, policy)?;
-        let json = self.document(url, "metadata document").await?;
+        let json = exchange::document(&self.remote.http, url, "metadata document").await?;
         Metadata::read(&json, &self.tenant, &self.remote.allowed)
-    }
-
-    async fn document(&self, url: url::Url, what: &'static str) -> Result<Vec<u8>, ProviderError> {
-        let request = self.remote.http.get(url).header(ACCEPT, "application/json");
-        let answered = exchange::send(request, DOCUMENT_LIMIT).await?;
-        match answered.status {
-            StatusCode::OK if answered.is_json() => Ok(answered.body),
-            StatusCode::OK => Err(ProviderError::Malformed {
-                what,
-                why: "it is not sent as JSON",
-            }),
-            status => Err(ProviderError::Refused {
-                status: status.as_u16(),
-            }),
-        }
     }
 
     fn logged<T>(

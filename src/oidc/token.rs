@@ -19,7 +19,7 @@ use crate::domain::tenant::Tenant;
 use crate::domain::trust::Claimed;
 
 /// How far a tenant's clock and ours may be apart.
-const LEEWAY: Duration = Duration::minutes(2);
+pub(super) const LEEWAY: Duration = Duration::minutes(2);
 
 /// What a verified token says about the person who signed in.
 #[derive(Clone)]
@@ -49,7 +49,7 @@ impl fmt::Debug for VerifiedToken {
 /// holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    #[error("it cannot be read as an ID token")]
+    #[error("it cannot be read as a token")]
     Malformed,
     #[error("it is not signed with RS256")]
     Algorithm,
@@ -139,7 +139,7 @@ impl Unverified {
     ) -> Result<VerifiedToken, TokenError> {
         let audience = self.audience(expected.audiences)?;
         let issued_at = self.library_checks(keys, expected)?;
-        self.check_times(issued_at, expected.now)?;
+        check_beginning(self.claims.nbf, Some(issued_at), expected.now)?;
         let subject = self.claims.subject().ok_or(TokenError::NoObjectId)?;
         Ok(VerifiedToken {
             identity: Identity {
@@ -193,17 +193,23 @@ impl Unverified {
             .map(|claims| claims.issue_time().timestamp())
             .map_err(|error| which(&error))
     }
+}
 
-    fn check_times(&self, issued_at: i64, now: OffsetDateTime) -> Result<(), TokenError> {
-        let latest = (now + LEEWAY).unix_timestamp();
-        if self.claims.nbf.is_some_and(|nbf| nbf > latest) {
-            return Err(TokenError::NotYetValid);
-        }
-        if issued_at > latest {
-            return Err(TokenError::IssuedInFuture);
-        }
-        Ok(())
+/// Whether a token is valid already: `nbf` and `iat`, which `openidconnect`
+/// leaves to its caller.
+pub(super) fn check_beginning(
+    not_before: Option<i64>,
+    issued_at: Option<i64>,
+    now: OffsetDateTime,
+) -> Result<(), TokenError> {
+    let latest = (now + LEEWAY).unix_timestamp();
+    if not_before.is_some_and(|not_before| not_before > latest) {
+        return Err(TokenError::NotYetValid);
     }
+    if issued_at.is_some_and(|issued_at| issued_at > latest) {
+        return Err(TokenError::IssuedInFuture);
+    }
+    Ok(())
 }
 
 /// What a token is checked against.

@@ -111,15 +111,31 @@ async fn healthy(state: Data<State>) -> HttpResponse {
 }
 
 fn tenants(state: &State) -> BTreeMap<String, Tenant> {
-    let age = |provider: &crate::oidc::Provider| Tenant {
-        keys_age_seconds: provider.keys_age().map(|age| age.as_secs()),
-    };
-    let sites = state.sites.load_full();
-    sites
+    keys_ages(state)
+        .map(|(name, age)| {
+            let keys_age_seconds = age.map(|age| age.as_secs());
+            (name, Tenant { keys_age_seconds })
+        })
+        .collect()
+}
+
+/// How old the keys of each tenant are.
+fn keys_ages(state: &State) -> impl Iterator<Item = (String, Option<Duration>)> {
+    let of_sites: Vec<_> = state
+        .sites
+        .load()
         .providers
         .iter()
-        .map(|(name, provider)| (name.clone(), age(provider)))
-        .collect()
+        .map(|(name, provider)| (name.clone(), provider.keys_age()))
+        .collect();
+    let of_callers: Vec<_> = state
+        .connectors
+        .load()
+        .bearers
+        .iter()
+        .map(|(name, bearer)| (name.clone(), bearer.keys_age()))
+        .collect();
+    of_sites.into_iter().chain(of_callers)
 }
 
 async fn numbers(state: Data<State>, metrics: Data<Metrics>) -> HttpResponse {
@@ -128,10 +144,9 @@ async fn numbers(state: Data<State>, metrics: Data<Metrics>) -> HttpResponse {
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         metrics::gauge!("idlink_database_connections", "state" => what).set(f64::from(count));
     }
-    for (tenant, provider) in &state.sites.load_full().providers {
-        if let Some(age) = provider.keys_age() {
-            metrics::gauge!("idlink_keys_age_seconds", "tenant" => tenant.clone())
-                .set(age.as_secs_f64());
+    for (tenant, age) in keys_ages(&state) {
+        if let Some(age) = age {
+            metrics::gauge!("idlink_keys_age_seconds", "tenant" => tenant).set(age.as_secs_f64());
         }
     }
     HttpResponse::Ok()

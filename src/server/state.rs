@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use actix_web::web::Data;
 use arc_swap::ArcSwap;
+use futures_util::future::join_all;
 use secrecy::{ExposeSecret, SecretString};
 use time::OffsetDateTime;
 use tokio::runtime::Handle;
@@ -20,7 +21,7 @@ use crate::connectors::Connectors;
 use crate::connectors::caller::Roster;
 use crate::limits::Limits;
 use crate::linking::Linking;
-use crate::oidc::{self, Provider};
+use crate::oidc::{self, Bearer, BearerSettings, Provider};
 use crate::sign_up::SignUps;
 use crate::sites::Sites;
 use crate::store::{Store, StoreError};
@@ -32,6 +33,10 @@ const PREPARE_AGAIN: Duration = Duration::from_secs(1);
 /// Between two looks at the age of keys. A tenant is asked for one policy's
 /// keys a minute.
 const KEYS_AGAIN: Duration = Duration::from_secs(61);
+
+/// How soon the keys of a tenant of External ID that was added, or was away,
+/// are tried.
+const LOOK_FOR_OLD_KEYS: Duration = Duration::from_secs(5);
 
 pub(super) struct State {
     pub(super) settings: ArcSwap<Settings>,
@@ -61,7 +66,8 @@ impl State {
         let http = oidc::http_client()?;
         let tracked = Tracked::new(Handle::current());
         let providers = providers(&settings, &BTreeMap::new(), &http);
-        let connectors = connectors(&settings)?;
+        let bearers = bearers(&settings, &BTreeMap::new(), &http);
+        let connectors = connectors(&settings, bearers)?;
         let sites = sites(&settings, providers, &public_url);
         let asks = Asks::default();
         asks.set(takes_certificates(&settings));
@@ -138,6 +144,16 @@ impl State {
         }
     }
 
+    /// Loads the keys by which External ID proves that it calls, at once and
+    /// whenever they are old: no request waits for them. Never returns.
+    pub(super) async fn keep_callers_keys(self: Arc<Self>) {
+        loop {
+            let connectors = self.connectors.load_full();
+            join_all(connectors.bearers.values().map(Bearer::keep_keys_fresh)).await;
+            tokio::time::sleep(LOOK_FOR_OLD_KEYS).await;
+        }
+    }
+
     pub(super) fn begin_to_drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
@@ -150,7 +166,8 @@ impl State {
     /// end with those they began with.
     pub(super) async fn exchange(&self, settings: Settings) -> Result<(), Refusal> {
         let current = self.settings.load_full();
-        let connectors = connectors(&settings)?;
+        let bearers = bearers(&settings, &self.connectors.load().bearers, &self.http);
+        let connectors = connectors(&settings, bearers)?;
         if settings.legal_entities != current.legal_entities {
             self.know_legal_entities(&settings).await?;
         }
@@ -191,7 +208,10 @@ fn takes_certificates(settings: &Settings) -> bool {
     callers.any(|callers| !callers.certificates.is_empty())
 }
 
-fn connectors(settings: &Settings) -> Result<Connectors, StartError> {
+fn connectors(
+    settings: &Settings,
+    bearers: BTreeMap<String, Bearer>,
+) -> Result<Connectors, StartError> {
     Ok(Connectors {
         directory: Arc::new(settings.directory.clone()),
         callers: settings
@@ -200,6 +220,7 @@ fn connectors(settings: &Settings) -> Result<Connectors, StartError> {
             .map(|(tenant, callers)| (tenant.clone(), Roster::from(callers)))
             .collect(),
         proxy: settings.proxy.clone(),
+        bearers,
         fallback: config::fallback_messages().ok_or(StartError::Messages)?,
     })
 }
@@ -218,6 +239,22 @@ fn sites(settings: &Settings, providers: BTreeMap<String, Provider>, public_url:
             .collect(),
         public_url: public_url.as_str().to_owned(),
     }
+}
+
+/// Issuers that were there before keep the keys that they have fetched.
+fn bearers(
+    settings: &Settings,
+    before: &BTreeMap<String, Bearer>,
+    http: &reqwest::Client,
+) -> BTreeMap<String, Bearer> {
+    let bearer = |(name, found): (&String, &BearerSettings)| {
+        let bearer = match before.get(name) {
+            Some(bearer) => bearer.renewed(found.clone()),
+            None => Bearer::new(found.clone(), http.clone()),
+        };
+        (name.clone(), bearer)
+    };
+    settings.bearers.iter().map(bearer).collect()
 }
 
 /// Tenants that were there before keep the keys that they have fetched.

@@ -51,6 +51,18 @@ pub struct AttemptRow<'a> {
     pub said: Said,
 }
 
+/// What a platform said about a sign-up when it asked before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Earlier {
+    Never,
+    As {
+        provider: Provider,
+        address: Address,
+    },
+    /// Not the same every time, so none of it is known.
+    Contradictory,
+}
+
 /// An attempt as staff sees it.
 #[derive(Debug)]
 pub struct AttemptFile {
@@ -176,6 +188,22 @@ fn address(address: &Address) -> &'static str {
     }
 }
 
+fn read_address(row: &Row) -> Result<Address, StoreError> {
+    let corrupt = || StoreError::Corrupt("sign_up_attempt.address");
+    let email = || {
+        let text: Option<&str> = row.try_get("email_canonical")?;
+        text.and_then(|text| Email::parse(text).ok())
+            .ok_or_else(corrupt)
+    };
+    match row.try_get("address")? {
+        "proven" => Ok(Address::Proven(email()?)),
+        "claimed" => Ok(Address::Claimed(email()?)),
+        "not_comparable" => Ok(Address::NotComparable),
+        "missing" => Ok(Address::Missing),
+        _ => Err(corrupt()),
+    }
+}
+
 fn spell(decided: Decided<'_>) -> (&'static str, Option<&'static str>, Option<Uuid>) {
     match decided {
         Decided::NotDecided => ("not_decided", None, None),
@@ -195,6 +223,52 @@ impl Store {
         let reference = remember(connection.client()?, attempt).await?;
         connection.give_back();
         Ok(reference)
+    }
+
+    /// What `site` was told about the sign-up that the platform calls
+    /// `request_id`, at `step` and not before `since`.
+    pub async fn earlier(
+        &self,
+        site: &Site,
+        step: &str,
+        request_id: Uuid,
+        since: OffsetDateTime,
+    ) -> Result<Earlier, StoreError> {
+        const SQL: &str = "
+            SELECT DISTINCT provider, address, email_canonical
+              FROM sign_up_attempt
+             WHERE legal_entity = $1
+               AND request_id = $2
+               AND tenant = $3
+               AND site = $4
+               AND step = $5
+               AND asked_at >= $6
+             LIMIT 2";
+        let connection = self.connection().await?;
+        let client = connection.client()?;
+        let statement = client.prepare_cached(SQL).await?;
+        let rows = client
+            .query(
+                &statement,
+                &[
+                    &site.legal_entity.as_str(),
+                    &request_id,
+                    &site.tenant,
+                    &site.name,
+                    &step,
+                    &since,
+                ],
+            )
+            .await?;
+        connection.give_back();
+        match rows.as_slice() {
+            [] => Ok(Earlier::Never),
+            [row] => Ok(Earlier::As {
+                provider: Provider::named(row.try_get::<_, String>("provider")?),
+                address: read_address(row)?,
+            }),
+            [_, ..] => Ok(Earlier::Contradictory),
+        }
     }
 
     /// The attempts with this reference, newest first. References are short,

@@ -47,7 +47,7 @@ const ENTRIES: [(&str, Ring); 19] = [
 ];
 
 /// Edges that may name another one.
-const EDGES_THAT_NAME: [(&str, &str); 1] = [("sites", "oidc")];
+const EDGES_THAT_NAME: [(&str, &str); 2] = [("connectors", "oidc"), ("sites", "oidc")];
 
 /// What only one entry may name, and which.
 const OWNED: [(&str, &str); 4] = [

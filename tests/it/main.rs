@@ -7,6 +7,7 @@
 )]
 
 mod architecture;
+mod bearer;
 mod browser;
 mod callers;
 mod check;
@@ -19,6 +20,7 @@ mod details;
 mod doors;
 mod embedded;
 mod emulator;
+mod external_id;
 mod linking;
 mod lost_commits;
 mod oidc;

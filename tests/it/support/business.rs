@@ -15,7 +15,7 @@ use idlink::domain::site::{
     CustomerEmail, Disclosure, Messages, Mode, Outage, Rules, SecondIdentity, Site, Stage, Topic,
     UnverifiedEmail,
 };
-use idlink::domain::tenant::{ClaimNames, MissingProvider, Tenant};
+use idlink::domain::tenant::{ClaimNames, MissingProvider, Platform, Tenant};
 use idlink::domain::trust::{Address, Trust};
 use idlink::store::customers::CustomerRow;
 use idlink::store::features::{AUTOMATIC_LINKING, Switch};
@@ -42,6 +42,7 @@ pub(crate) fn tenant() -> Arc<Tenant> {
         missing_identities: MissingProvider::Local,
         missing_idp: MissingProvider::Local,
         claims: ClaimNames::new(None, "CustomerId", Some("CustomerLink")),
+        platform: Platform::B2c,
     })
 }
 

@@ -1,6 +1,7 @@
 //! What the tests stand on.
 
 pub(crate) mod business;
+pub(crate) mod external;
 pub(crate) mod postgres;
 pub(crate) mod program;
 pub(crate) mod service;

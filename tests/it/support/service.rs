@@ -167,3 +167,19 @@ pub(crate) async fn send(request: RequestBuilder) -> Reply {
         text: response.text().await.unwrap(),
     }
 }
+
+impl Service {
+    /// A service with settings that the test made itself.
+    pub(crate) async fn with(store: Store, settings: Settings) -> Self {
+        let running = server::start(settings, store.clone(), None).await.unwrap();
+        Self {
+            store,
+            url: format!("http://{}", running.address),
+            running,
+            client: Client::builder()
+                .timeout(Duration::from_secs(30))
+                .build()
+                .unwrap(),
+        }
+    }
+}
