@@ -1,6 +1,8 @@
 //! The same story at every door of the service, told by the mock tenant as
 //! the platform would tell it and judged as the platform would judge it.
 
+mod external_id;
+
 use aws_lc_rs::digest;
 use idlink::config::Source;
 use idlink::domain::customer::CustomerType;
