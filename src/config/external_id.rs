@@ -9,12 +9,13 @@ use uuid::Uuid;
 
 use crate::domain::identity::Issuer;
 use crate::domain::tenant::{EmailOtp, ExternalId, MissingProvider, Platform, Tenant};
+use crate::limits::Quotas;
 use crate::oidc::{BearerSettings, CallerIssuer};
 
 use super::address;
 use super::problem::Placed;
 use super::reader::Section;
-use super::tenant::{Kind, Read, check_name, claims, missing_provider, trusted_providers};
+use super::tenant::{Kind, Read, check_name, claims, limits, missing_provider, trusted_providers};
 
 /// What the rules know of a tenant, and who may call for it.
 #[derive(Clone, Debug)]
@@ -22,6 +23,7 @@ pub(super) struct Settings {
     pub(super) tenant: Tenant,
     /// Never without issuers: a tenant that nobody may speak for is a mistake.
     pub(super) bearer: BearerSettings,
+    pub(super) limits: Quotas,
 }
 
 /// What an extension may be set to wait (`timeoutInMilliseconds`). Microsoft
@@ -32,13 +34,18 @@ const TIMEOUTS: RangeInclusive<u32> = 1_000..=2_000;
 const TIMEOUT: u32 = 1_000;
 
 /// What has a meaning at B2C only.
-const OF_B2C: [&str; 6] = [
+const OF_B2C: [&str; 11] = [
     "issuer_aliases",
     "metadata_url",
     "allowed_hosts",
     "policies",
     "missing_idp",
     "credentials",
+    "certificates",
+    "api_keys",
+    "api_key_header",
+    "bearer_tokens",
+    "require",
 ];
 
 /// What has a meaning here only.
@@ -88,6 +95,7 @@ pub(super) fn read(name: String, section: &Section<'_>) -> Read {
         claims: claims(section),
         platform,
     };
+    let limits = limits(&section.section("limits"));
     let is_whole = issuer.is_some() && directory_id.is_some();
     Read {
         name,
@@ -96,7 +104,11 @@ pub(super) fn read(name: String, section: &Section<'_>) -> Read {
         policies: Vec::new(),
         credentials: Vec::new(),
         settings: None,
-        external: is_whole.then_some(Settings { tenant, bearer }),
+        external: is_whole.then_some(Settings {
+            tenant,
+            bearer,
+            limits,
+        }),
     }
 }
 

@@ -179,7 +179,9 @@ impl Settings {
             settings.providers.insert(name, read.provider);
         }
         for read in externals {
-            settings.bearers.insert(read.tenant.name, read.bearer);
+            let name = read.tenant.name;
+            settings.limits.insert(name.clone(), read.limits);
+            settings.bearers.insert(name, read.bearer);
         }
         for (site, access) in sites {
             settings.sites.insert(site.name, access);

@@ -232,7 +232,7 @@ const PER_ADDRESS_PER_MINUTE: u32 = 120;
 const IN_FLIGHT: u32 = 512;
 
 /// 0 sets no limit.
-fn limits(section: &Section<'_>) -> Quotas {
+pub(super) fn limits(section: &Section<'_>) -> Quotas {
     let limit = |key, default| {
         let found = section.whole(key, 0..=1_000_000);
         NonZeroU32::new(found.map_or(default, |found| found.value))

@@ -717,6 +717,12 @@ fn an_external_id_tenant_is_read_from_the_settings() {
     };
     let patient = change("extension_timeout_milliseconds = 2000");
     assert_eq!(patient.answer_within, Duration::from_millis(1_200));
+    let limited = load(&format!(
+        "{SOUND}\n[tenants.aurora.limits]\nper_second = 7\n"
+    ))
+    .unwrap();
+    let quotas = &limited.limits["aurora"];
+    assert_eq!(quotas.per_second, std::num::NonZeroU32::new(7));
     let between = change("extension_timeout_milliseconds = 1500");
     assert_eq!(between.answer_within, Duration::from_millis(950));
     assert_eq!(
@@ -799,6 +805,10 @@ fn what_is_wrong_with_an_external_id_tenant_is_said() {
         (
             add("policies = [\"B2C_1_x\"]"),
             "tenants.aurora.policies: is for tenants with `platform = \"b2c\"`",
+        ),
+        (
+            add("require = [\"certificate\"]"),
+            "tenants.aurora.require: is for tenants with `platform = \"b2c\"`",
         ),
         (
             add("extension_timeout_milliseconds = 200"),

@@ -1017,6 +1017,30 @@ async fn without_a_database_each_event_has_its_own_words() {
 }
 
 #[tokio::test]
+async fn over_a_limit_each_event_says_try_again_later() {
+    let (external, _database) = External::start(|setup| {
+        setup.limits.per_second = std::num::NonZeroU32::new(1);
+    })
+    .await;
+    fill(&external).await;
+    let bodies = [
+        start(Shape::Captured, TRADE, "one@example.org"),
+        submit(Shape::Captured, TRADE, "one@example.org"),
+        token(TRADE, SIGN_UP),
+    ];
+    let mut limited = 0;
+    for body in bodies.iter().cycle().take(30) {
+        let reply = external.ask(body).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        limited += usize::from(
+            reply.text.contains("try_again_later sign_up")
+                || reply.text.contains("\"unavailable\""),
+        );
+    }
+    assert!(limited > 0);
+}
+
+#[tokio::test]
 async fn a_site_may_let_sign_ups_pass_in_an_outage() {
     let external = External::on(cold_store(nowhere()), |setup| {
         setup.shop.outage = Outage::Continue;

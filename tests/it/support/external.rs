@@ -12,6 +12,7 @@ use idlink::domain::directory::Directory;
 use idlink::domain::identity::Issuer;
 use idlink::domain::site::Site;
 use idlink::domain::tenant::{ClaimNames, EmailOtp, ExternalId, Platform, Tenant};
+use idlink::limits::Quotas;
 use idlink::oidc::{BearerSettings, CallerIssuer};
 use idlink::store::Store;
 use reqwest::RequestBuilder;
@@ -133,6 +134,7 @@ pub(crate) struct Setup {
     pub(crate) trade: Site,
     pub(crate) shop: Site,
     pub(crate) bearer: BearerSettings,
+    pub(crate) limits: Quotas,
 }
 
 impl Setup {
@@ -165,6 +167,7 @@ impl External {
             trade: site(CustomerType::B2b, TRADE),
             shop: site(CustomerType::B2c, SHOP),
             bearer: keys.settings(&[BY_DIRECTORY, BY_NAME, WORKFORCE, VERSION_1]),
+            limits: Quotas::default(),
         };
         change(&mut setup);
         let service = Service::with(store, settings(setup)).await;
@@ -231,6 +234,7 @@ fn settings(setup: Setup) -> Settings {
     settings.server.management_listen = ([127, 0, 0, 1], 0).into();
     settings.server.workers = Some(2);
     settings.bearers.insert("aurora".to_owned(), setup.bearer);
+    settings.limits.insert("aurora".to_owned(), setup.limits);
     for tenant in ["contoso", "aurora"] {
         // Even with a password the other platform's routes stay closed.
         let credential = BasicCredential {
