@@ -1108,7 +1108,7 @@ async fn a_killed_database_is_answered_for_and_found_again() {
     let external = External::on(store(server.config()).await, |_| {}).await;
     let form = submit(Shape::Captured, TRADE, "one@example.org");
     external.ask(&form).await;
-    server.signal("KILL");
+    server.signal_all("KILL");
     assert_outage(&external, "killed").await;
     let _server = server.restart().await;
     let reply = external.ask(&form).await;

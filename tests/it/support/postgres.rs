@@ -98,8 +98,10 @@ impl OwnServer {
         signal(self.postmaster_pid(), name);
     }
 
-    /// Sends a signal to the postmaster and all its children.
+    /// Sends a signal to the postmaster and all its children. The postmaster is
+    /// held first, so that it has no child that is not on the list.
     pub(crate) fn signal_all(&self, name: &str) {
+        self.signal("STOP");
         let children = Command::new("pgrep")
             .args(["-P", &self.postmaster_pid().to_string()])
             .output()
@@ -110,6 +112,7 @@ impl OwnServer {
             drop(
                 Command::new("kill")
                     .args([&format!("-{name}"), child])
+                    .stderr(Stdio::null())
                     .status(),
             );
         }
