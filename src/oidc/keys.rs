@@ -6,7 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use openidconnect::core::CoreJsonWebKeySet;
+use serde::Deserialize;
+use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 use url::Url;
@@ -21,6 +25,9 @@ const COOL_DOWN_BEFORE_FIRST: Duration = Duration::from_secs(5);
 
 /// B2C announces a key about a day before it signs with it.
 const FRESH: Duration = Duration::from_secs(60 * 60);
+
+/// Bits, by RFC 7518 §3.3.
+const SHORTEST_MODULUS: usize = 2048;
 
 /// The keys that were loaded last, by policy.
 ///
@@ -226,9 +233,36 @@ pub(super) async fn fetch(
     read(&json)
 }
 
-/// Reads a key set. Keys of a kind that we do not know are left out; a set
-/// without any that can verify RS256 is an error, so that it never takes the
-/// place of one that works.
+/// What `openidconnect` does not look at in a key.
+#[derive(Deserialize)]
+struct Purpose {
+    key_ops: Option<Vec<String>>,
+    n: Option<String>,
+}
+
+impl Purpose {
+    /// RFC 7517 §4.3: a key says what it is for. RFC 7518 §3.3: an RSA key of
+    /// less than 2048 bits signs nothing.
+    fn is_to_verify(&self) -> bool {
+        let allowed = |ops: &Vec<String>| ops.iter().any(|op| op == "verify");
+        self.key_ops.as_ref().is_none_or(allowed) && self.n.as_ref().is_none_or(is_long)
+    }
+}
+
+fn is_long(modulus: &String) -> bool {
+    let Ok(bytes) = URL_SAFE_NO_PAD.decode(modulus) else {
+        return false;
+    };
+    let mut significant = bytes.iter().skip_while(|byte| **byte == 0);
+    let top = significant
+        .next()
+        .map_or(0, |byte| 8 - byte.leading_zeros());
+    significant.count() * 8 + top as usize >= SHORTEST_MODULUS
+}
+
+/// Reads a key set. Keys of a kind that we do not know, keys for another
+/// purpose and short ones are left out; a set without any that can verify
+/// RS256 is an error, so that it never takes the place of one that works.
 fn read(json: &[u8]) -> Result<CoreJsonWebKeySet, ProviderError> {
     use openidconnect::JsonWebKey;
     use openidconnect::core::CoreJsonWebKeyType;
@@ -237,8 +271,13 @@ fn read(json: &[u8]) -> Result<CoreJsonWebKeySet, ProviderError> {
         what: "key set",
         why,
     };
-    let keys: CoreJsonWebKeySet =
+    let mut set: Value =
         serde_json::from_slice(json).map_err(|_| malformed("it is no set of keys"))?;
+    if let Some(keys) = set.get_mut("keys").and_then(Value::as_array_mut) {
+        keys.retain(|key| Purpose::deserialize(key).is_ok_and(|purpose| purpose.is_to_verify()));
+    }
+    let keys: CoreJsonWebKeySet =
+        serde_json::from_value(set).map_err(|_| malformed("it is no set of keys"))?;
     let usable = keys
         .keys()
         .iter()
@@ -246,7 +285,9 @@ fn read(json: &[u8]) -> Result<CoreJsonWebKeySet, ProviderError> {
     if usable {
         Ok(keys)
     } else {
-        Err(malformed("it has no RSA key"))
+        Err(malformed(
+            "it has no RSA key of 2048 bits or more to verify with",
+        ))
     }
 }
 
@@ -254,15 +295,54 @@ fn read(json: &[u8]) -> Result<CoreJsonWebKeySet, ProviderError> {
 mod tests {
     use super::*;
 
+    /// A modulus of so many bits, all of them set.
+    fn modulus(bits: usize) -> String {
+        let mut bytes = vec![0xFF; bits.div_ceil(8)];
+        if !bits.is_multiple_of(8) {
+            bytes[0] >>= 8 - bits % 8;
+        }
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
     #[test]
     fn a_key_set_of_b2c_is_read_and_unknown_kinds_are_left_out() {
-        let b2c = r#"{"keys":[
-            {"kid":"a","nbf":1767139200,"use":"sig","kty":"RSA","e":"AQAB","n":"s4W7"},
-            {"kid":"b","kty":"PQC-9000","x":{"nested":true}},
-            {"kty":"RSA","n":7},
-            "no key at all"]}"#;
+        let n = modulus(2048);
+        let b2c = format!(
+            r#"{{"keys":[
+            {{"kid":"a","nbf":1767139200,"use":"sig","kty":"RSA","e":"AQAB","n":"{n}"}},
+            {{"kid":"b","kty":"PQC-9000","x":{{"nested":true}}}},
+            {{"kty":"RSA","n":7}},
+            "no key at all"]}}"#
+        );
         let keys = read(b2c.as_bytes()).map(|keys| keys.keys().len());
         assert!(matches!(keys, Ok(1 | 2)), "{keys:?}");
+    }
+
+    #[test]
+    fn a_key_that_is_short_or_for_another_purpose_is_left_out() {
+        let long = modulus(2048);
+        let padded = URL_SAFE_NO_PAD.encode([&[0; 200][..], &[0xFF; 128][..]].concat());
+        let cases = [
+            (long.clone(), "", true, "long"),
+            (modulus(4096), "", true, "longer"),
+            (long.clone(), r#","key_ops":["verify"]"#, true, "to verify"),
+            (
+                long.clone(),
+                r#","key_ops":["encrypt"]"#,
+                false,
+                "to encrypt",
+            ),
+            (long.clone(), r#","key_ops":[]"#, false, "for nothing"),
+            (long, r#","key_ops":"verify""#, false, "unreadable purpose"),
+            (modulus(1024), "", false, "short"),
+            (modulus(2047), "", false, "a bit short"),
+            (padded, "", false, "short, and zeros"),
+        ];
+        for (n, more, expected, why) in cases {
+            let set =
+                format!(r#"{{"keys":[{{"kid":"a","kty":"RSA","e":"AQAB","n":"{n}"{more}}}]}}"#);
+            assert_eq!(read(set.as_bytes()).is_ok(), expected, "{why}");
+        }
     }
 
     #[test]

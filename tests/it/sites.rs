@@ -30,7 +30,7 @@ use tokio_postgres::{Client, Config};
 use wiremock::ResponseTemplate;
 
 use crate::support::business::{self, OnFile, cold_store, store, turn};
-use crate::support::postgres::{Database, connect, database};
+use crate::support::postgres::{Database, connect, database, own_server};
 use crate::support::tenant::{POLICY, StubTenant, forged_key, key, next_key};
 
 const TRADE: &str = "5d2b6e4a-90c7-4a3f-8f15-e6c1b7a2d908";
@@ -1155,4 +1155,114 @@ async fn client_libraries_find_our_token_endpoint_in_the_tenants_metadata() {
 
     let url = format!("{}/sites/none/.well-known/openid-configuration", desk.url);
     assert_eq!(desk.http.get(url).send().await.unwrap().status(), 404);
+}
+
+/// The address may match where somebody who is trusted vouches for it, and the
+/// token does not take that back.
+#[tokio::test]
+async fn only_a_listed_provider_links_whatever_the_token_says_of_the_address() {
+    let desk = desk().await;
+    let customers = [
+        ("1001", "a@example.org"),
+        ("1002", "b@example.org"),
+        ("1003", "c@example.org"),
+        ("1004", "d@example.org"),
+    ];
+    for (number, email) in customers {
+        desk.customer(number, email, CustomerType::B2b).await;
+    }
+    desk.customer("1005", "one@example.org", CustomerType::B2b)
+        .await;
+    let providers = [
+        (None, true),
+        (Some("google.com"), true),
+        (Some("Google.com"), false),
+        (Some("local"), false),
+        (Some(""), false),
+        (Some("facebook.com"), false),
+        (Some("contoso.onmicrosoft.com"), false),
+        (Some("https://login.microsoftonline.com/x/v2.0"), false),
+    ];
+    // A number is not even read: `openidconnect` knows truth values and texts.
+    let verified = [
+        (None, None),
+        (Some(json!(true)), None),
+        (Some(json!(false)), Some((403, "EmailAddressNotVerified"))),
+        (Some(json!("true")), Some((403, "EmailAddressNotVerified"))),
+        (Some(json!(1)), Some((401, "InvalidIdToken"))),
+    ];
+    let mut customers = customers.into_iter();
+    for (provider, trusted) in providers {
+        for (value, refusal) in &verified {
+            let why = format!("{provider:?} {value:?}");
+            let expected = (trusted && refusal.is_none()).then(|| customers.next().unwrap());
+            let email = expected.map_or("one@example.org", |(_, email)| email);
+            let mut claims = desk.claims(TRADE, email);
+            claims["oid"] = json!(uuid::Uuid::new_v4());
+            if let Some(provider) = provider {
+                claims["idp"] = json!(provider);
+            }
+            if let Some(value) = value {
+                claims["email_verified"] = value.clone();
+            }
+            let token = key().token(&claims);
+            let response = desk.link(&json!({ "id_token": token })).await;
+            let status = response.status();
+            let body: Value = response.json().await.unwrap();
+            match expected {
+                Some((number, _)) => {
+                    assert_eq!(status, 201, "{why}: {body}");
+                    assert_eq!(body["customer_id"], number, "{why}");
+                }
+                None => {
+                    let (expected, name) = refusal.unwrap_or((403, "EmailAddressNotVerified"));
+                    assert_eq!(status, expected, "{why}: {body}");
+                    assert_eq!(body["name"], name, "{why}");
+                }
+            }
+        }
+    }
+    assert_eq!(customers.next(), None);
+    assert_eq!(desk.count(LINKS).await, 4);
+}
+
+/// Both routes at once: tokens without a number from the one, "try again
+/// later" from the other.
+async fn assert_outage(desk: &Desk, token: &str, why: &str) {
+    let begun = Instant::now();
+    let shown = json!({ "id_token": token });
+    let (redeemed, link) = tokio::join!(desk.redeem("trade", TRADE), desk.link(&shown));
+    let waited = begun.elapsed();
+    assert!(waited < Duration::from_millis(4_800), "{why}: {waited:?}");
+    assert_eq!(redeemed.status(), 200, "{why}");
+    let body: Value = redeemed.json().await.unwrap();
+    assert_eq!(body["id_token"], token, "{why}");
+    assert_eq!(body["customer_link"], "unavailable", "{why}");
+    assert_eq!(body["customer_id"], "", "{why}");
+    assert_eq!(link.status(), 503, "{why}");
+    assert_eq!(header(&link, "retry-after"), "5", "{why}");
+    let body: Value = link.json().await.unwrap();
+    assert_eq!(body["code"], "Idlink_TryAgainLater", "{why}");
+}
+
+#[tokio::test]
+async fn a_store_that_stalls_or_is_gone_is_answered_for_in_time_and_found_again() {
+    let server = own_server().await;
+    let desk = start(store(server.config()).await, |_| {}).await;
+    let token = key().token(&desk.claims(TRADE, "ada@example.org"));
+    desk.issue(&token).await;
+    let not_found = async |why: &str| {
+        let response = desk.link(&json!({ "id_token": token })).await;
+        assert_eq!(response.status(), 404, "{why}");
+        assert_eq!(desk.redeem("trade", TRADE).await.status(), 400, "{why}");
+    };
+    not_found("up").await;
+    server.signal_all("STOP");
+    assert_outage(&desk, &token, "stalled").await;
+    server.signal_all("CONT");
+    not_found("on again").await;
+    server.signal_all("KILL");
+    assert_outage(&desk, &token, "gone").await;
+    let _server = server.restart().await;
+    not_found("back").await;
 }
