@@ -71,6 +71,17 @@ impl Step {
         }
     }
 
+    /// Whether a later step takes what was said at this one for its own.
+    fn is_evidence(self) -> bool {
+        match self {
+            Self::AttributeCollectionStart | Self::AttributeCollectionSubmit => true,
+            Self::PostFederationSignup
+            | Self::PostAttributeCollection
+            | Self::CheckCustomer
+            | Self::CustomerOutcome => false,
+        }
+    }
+
     /// The step at which the platform said more about the same sign-up.
     fn beginning(self) -> Option<Self> {
         match self {
@@ -446,7 +457,10 @@ fn key(question: &Question, attempt_id: Uuid) -> [u8; 32] {
         .request_id
         .and_then(|id| correlated_key(tenant, step, id));
     if let Some(key) = correlated {
-        return key;
+        return match question.step.is_evidence() {
+            true => of_whom(key, question),
+            false => key,
+        };
     }
     let email = question.address.email().map(|email| email.canonical());
     let who: [&[u8]; 3] = match (&question.account, email) {
@@ -465,6 +479,21 @@ fn key(question: &Question, attempt_id: Uuid) -> [u8; 32] {
         who[0],
         who[1],
         who[2],
+    ])
+}
+
+/// The key of a question that a later step goes by. Two people under one
+/// correlation id must not fall on one row, where the second would hide the
+/// first.
+fn of_whom(key: [u8; 32], question: &Question) -> [u8; 32] {
+    let email = question.address.email().map(|email| email.canonical());
+    let proven = matches!(question.address, Address::Proven(_));
+    attempt_key(&[
+        &key,
+        question.site.name.as_bytes(),
+        question.provider.as_str().as_bytes(),
+        email.unwrap_or_default().as_bytes(),
+        &[u8::from(proven)],
     ])
 }
 
