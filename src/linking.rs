@@ -178,8 +178,10 @@ impl Linking {
     ) -> Outcome {
         let recording = Arc::new(recording);
         let ids = Arc::new(Ids::new());
-        let (tenant, email) = (&recording.site.tenant, recording.address.email());
-        let outcome = match self.limits.admit(tenant, email) {
+        let admitted = self
+            .limits
+            .admit(&recording.site.tenant, &recording.address);
+        let outcome = match admitted {
             Ok(admitted) => {
                 self.record_admitted(evidence, &recording, &ids, patience, admitted)
                     .await

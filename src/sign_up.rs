@@ -172,8 +172,8 @@ impl SignUps {
         }
         let question = Arc::new(question);
         let attempt_id = Uuid::new_v4();
-        let (tenant, email) = (&question.tenant.name, question.address.email());
-        let reason = match self.limits.admit(tenant, email) {
+        let mut outage = question.site.outage;
+        let reason = match self.limits.admit(&question.tenant.name, &question.address) {
             Ok(admitted) => {
                 let asked = self.ask_admitted(&question, attempt_id, patience, admitted);
                 match asked.await {
@@ -181,9 +181,15 @@ impl SignUps {
                     Err(reason) => reason,
                 }
             }
-            Err(exceeded) => exceeded.reason().to_owned(),
+            Err(exceeded) => {
+                // Asking often must not be a way around a refusal.
+                if exceeded.is_askers_doing() {
+                    outage = Outage::Refuse;
+                }
+                exceeded.reason().to_owned()
+            }
         };
-        let unavailable = unavailable(&question, attempt_id, &reason);
+        let unavailable = unavailable(&question, attempt_id, &reason, outage);
         match self.known_off.load(Ordering::Relaxed) {
             true => Asked::nothing(),
             false => unavailable,
@@ -393,7 +399,7 @@ fn refuse(question: &Question, refusal: Refusal, reference: Reference) -> Answer
     ))
 }
 
-fn unavailable(question: &Question, attempt_id: Uuid, reason: &str) -> Asked {
+fn unavailable(question: &Question, attempt_id: Uuid, reason: &str, outage: Outage) -> Asked {
     let reference = Reference::of(attempt_id);
     tracing::warn!(
         site = question.site.name,
@@ -411,7 +417,7 @@ fn unavailable(question: &Question, attempt_id: Uuid, reason: &str) -> Asked {
     )
     .increment(1);
     let enforces = question.site.mode == Mode::Enforce;
-    match question.site.outage {
+    match outage {
         Outage::Refuse if enforces => Asked {
             answer: refuse(question, Refusal::Unavailable, reference.clone()),
             reference: Some(reference),
