@@ -13,7 +13,7 @@ use aws_lc_rs::digest;
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::domain::email::Email;
+use crate::domain::trust::Address;
 
 /// Addresses that are remembered for each tenant, some 10 MB. Beyond it, new
 /// ones fall under the tenant's own limit only.
@@ -45,6 +45,15 @@ impl Exceeded {
             Self::Tenant => "tenant",
             Self::Address => "address",
             Self::InFlight => "in_flight",
+        }
+    }
+
+    /// Whether somebody asked too often. Requests pile up for another reason:
+    /// the store is slow, which is an outage.
+    pub fn is_askers_doing(self) -> bool {
+        match self {
+            Self::Tenant | Self::Address => true,
+            Self::InFlight => false,
         }
     }
 
@@ -84,12 +93,12 @@ impl Limits {
     }
 
     /// Counts a request, or refuses it.
-    pub fn admit(&self, tenant: &str, email: Option<&Email>) -> Result<Admitted, Exceeded> {
+    pub fn admit(&self, tenant: &str, address: &Address) -> Result<Admitted, Exceeded> {
         let tenants = self.0.load();
         let Some(limits) = tenants.get(tenant) else {
             return Ok(Admitted(None));
         };
-        limits.admit(email).inspect_err(|exceeded| {
+        limits.admit(address).inspect_err(|exceeded| {
             metrics::counter!(
                 "idlink_limited_total",
                 "tenant" => tenant.to_owned(),
@@ -123,12 +132,12 @@ impl Tenant {
         }
     }
 
-    fn admit(&self, email: Option<&Email>) -> Result<Admitted, Exceeded> {
+    fn admit(&self, address: &Address) -> Result<Admitted, Exceeded> {
         if let Some(requests) = &self.requests {
             requests.check().map_err(|_| Exceeded::Tenant)?;
         }
-        if let (Some(addresses), Some(email)) = (&self.addresses, email) {
-            addresses.check(email)?;
+        if let Some(addresses) = &self.addresses {
+            addresses.check(address)?;
         }
         let permit = match &self.in_flight {
             Some(in_flight) => Some(
@@ -156,9 +165,17 @@ impl Addresses {
         }
     }
 
-    fn check(&self, email: &Email) -> Result<(), Exceeded> {
+    /// Whoever only claims an address is counted apart: anybody may claim it,
+    /// and must not shut out the person who proves it.
+    fn check(&self, address: &Address) -> Result<(), Exceeded> {
+        let Some(email) = address.email() else {
+            return Ok(());
+        };
+        let mut context = digest::Context::new(&digest::SHA256);
+        context.update(&[u8::from(matches!(address, Address::Proven(_)))]);
+        context.update(email.canonical().as_bytes());
         let mut key = [0; 32];
-        key.copy_from_slice(digest::digest(&digest::SHA256, email.canonical().as_bytes()).as_ref());
+        key.copy_from_slice(context.finish().as_ref());
         if self.sweeps.check().is_ok() {
             self.counts.retain_recent();
             self.counts.shrink_to_fit();
@@ -173,6 +190,7 @@ impl Addresses {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::email::Email;
 
     fn limits(per_second: u32, per_address: u32, in_flight: u32) -> Limits {
         let limits = Limits::default();
@@ -189,12 +207,12 @@ mod tests {
         [("contoso".to_owned(), quotas)].into()
     }
 
-    fn email(text: &str) -> Email {
-        Email::parse(text).unwrap()
+    fn proven(text: &str) -> Address {
+        Address::Proven(Email::parse(text).unwrap())
     }
 
     fn outcome(limits: &Limits, tenant: &str, address: &str) -> Option<Exceeded> {
-        limits.admit(tenant, Some(&email(address))).err()
+        limits.admit(tenant, &proven(address)).err()
     }
 
     #[test]
@@ -205,7 +223,10 @@ mod tests {
         let third = outcome(&limits, "contoso", "ada@example.org");
         assert_eq!(third, Some(Exceeded::Address));
         assert_eq!(outcome(&limits, "contoso", "bob@example.org"), None);
-        assert!(limits.admit("contoso", None).is_ok(), "without an address");
+        assert!(
+            limits.admit("contoso", &Address::Missing).is_ok(),
+            "without an address"
+        );
         assert_eq!(outcome(&limits, "fabrikam", "ada@example.org"), None);
     }
 
@@ -221,14 +242,14 @@ mod tests {
     #[test]
     fn a_request_under_way_makes_room_when_it_ends() {
         let limits = limits(0, 0, 1);
-        let first = limits.admit("contoso", None);
+        let first = limits.admit("contoso", &Address::Missing);
         assert!(first.is_ok());
         assert_eq!(
-            limits.admit("contoso", None).err(),
+            limits.admit("contoso", &Address::Missing).err(),
             Some(Exceeded::InFlight)
         );
         drop(first);
-        assert!(limits.admit("contoso", None).is_ok());
+        assert!(limits.admit("contoso", &Address::Missing).is_ok());
     }
 
     #[test]

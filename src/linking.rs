@@ -45,6 +45,9 @@ const YOUNG: time::Duration = time::Duration::minutes(10);
 /// How exact `last_seen_at` is for older links.
 const SEEN_LATELY: time::Duration = time::Duration::hours(12);
 
+/// How far a platform's clock, and ours, may be from the right time.
+const CLOCKS_APART: time::Duration = time::Duration::minutes(5);
+
 /// An identity at a site, with the address that came with it.
 #[derive(Clone, Debug)]
 pub struct Recording {
@@ -159,11 +162,12 @@ impl Linking {
     pub async fn record_as_asked(
         &self,
         step: Step,
+        created_at: Option<OffsetDateTime>,
         recording: Recording,
         patience: Duration,
     ) -> Outcome {
-        self.record_by(Evidence::AskedAt(step), recording, patience)
-            .await
+        let evidence = Evidence::AskedAt { step, created_at };
+        self.record_by(evidence, recording, patience).await
     }
 
     async fn record_by(
@@ -174,8 +178,10 @@ impl Linking {
     ) -> Outcome {
         let recording = Arc::new(recording);
         let ids = Arc::new(Ids::new());
-        let (tenant, email) = (&recording.site.tenant, recording.address.email());
-        let outcome = match self.limits.admit(tenant, email) {
+        let admitted = self
+            .limits
+            .admit(&recording.site.tenant, &recording.address);
+        let outcome = match admitted {
             Ok(admitted) => {
                 self.record_admitted(evidence, &recording, &ids, patience, admitted)
                     .await
@@ -223,7 +229,10 @@ impl Linking {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Evidence {
     Recording,
-    AskedAt(Step),
+    AskedAt {
+        step: Step,
+        created_at: Option<OffsetDateTime>,
+    },
 }
 
 /// What one run of the transaction came to.
@@ -246,7 +255,10 @@ async fn record_until(
         let now = OffsetDateTime::now_utc();
         let run = match evidence {
             Evidence::Recording => record_once(store, recording, ids, now).await,
-            Evidence::AskedAt(step) => record_asked_once(store, step, recording, ids, now).await,
+            Evidence::AskedAt { step, created_at } => {
+                let until = created_at.map_or(now, |at| now.min(at.saturating_add(CLOCKS_APART)));
+                record_asked_once(store, step, until, recording, ids, now).await
+            }
         };
         match run {
             Ok(Run::Done(outcome)) => return Ok(outcome),
@@ -277,27 +289,39 @@ async fn record_once(
 async fn record_asked_once(
     store: &Store,
     step: Step,
+    until: OffsetDateTime,
     recording: &Recording,
     ids: &Ids,
     now: OffsetDateTime,
 ) -> Result<Run, StoreError> {
     match stand_by(store, recording, ids, now).await? {
         Standing::Answered(run) => return Ok(run),
-        Standing::Free(_) => {}
+        Standing::Free(Switch::Off) => return Ok(Run::Done(Outcome::NotLinked)),
+        Standing::Free(Switch::On) if recording.site.mode == Mode::Off => {
+            return Ok(Run::Done(Outcome::NotLinked));
+        }
+        Standing::Free(Switch::On) => {}
     }
     let Some(correlation) = recording.request_id.and_then(RequestId::correlation) else {
         return Ok(Run::Done(Outcome::NotLinked));
     };
-    let since = now - LONGEST_SIGN_UP;
+    let asked = (now - LONGEST_SIGN_UP, until);
     let earlier = store
-        .earlier(&recording.site, step.as_str(), correlation, since)
+        .claim_earlier(
+            &recording.site,
+            step.as_str(),
+            correlation,
+            asked,
+            &recording.identity,
+        )
         .await?;
     match earlier {
         Earlier::As { provider, address } => {
             let recording = recording.of(provider, address);
             record_once(store, &recording, ids, now).await
         }
-        // Two sign-ups under one id: nobody knows which one this identity is.
+        // Two sign-ups or two identities under one id: nobody knows which of
+        // them belong together.
         Earlier::Never | Earlier::Contradictory => Ok(Run::Done(Outcome::NotLinked)),
     }
 }

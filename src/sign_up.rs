@@ -71,6 +71,17 @@ impl Step {
         }
     }
 
+    /// Whether a later step takes what was said at this one for its own.
+    fn is_evidence(self) -> bool {
+        match self {
+            Self::AttributeCollectionStart | Self::AttributeCollectionSubmit => true,
+            Self::PostFederationSignup
+            | Self::PostAttributeCollection
+            | Self::CheckCustomer
+            | Self::CustomerOutcome => false,
+        }
+    }
+
     /// The step at which the platform said more about the same sign-up.
     fn beginning(self) -> Option<Self> {
         match self {
@@ -161,8 +172,8 @@ impl SignUps {
         }
         let question = Arc::new(question);
         let attempt_id = Uuid::new_v4();
-        let (tenant, email) = (&question.tenant.name, question.address.email());
-        let reason = match self.limits.admit(tenant, email) {
+        let mut outage = question.site.outage;
+        let reason = match self.limits.admit(&question.tenant.name, &question.address) {
             Ok(admitted) => {
                 let asked = self.ask_admitted(&question, attempt_id, patience, admitted);
                 match asked.await {
@@ -170,9 +181,15 @@ impl SignUps {
                     Err(reason) => reason,
                 }
             }
-            Err(exceeded) => exceeded.reason().to_owned(),
+            Err(exceeded) => {
+                // Asking often must not be a way around a refusal.
+                if exceeded.is_askers_doing() {
+                    outage = Outage::Refuse;
+                }
+                exceeded.reason().to_owned()
+            }
         };
-        let unavailable = unavailable(&question, attempt_id, &reason);
+        let unavailable = unavailable(&question, attempt_id, &reason, outage);
         match self.known_off.load(Ordering::Relaxed) {
             true => Asked::nothing(),
             false => unavailable,
@@ -382,7 +399,7 @@ fn refuse(question: &Question, refusal: Refusal, reference: Reference) -> Answer
     ))
 }
 
-fn unavailable(question: &Question, attempt_id: Uuid, reason: &str) -> Asked {
+fn unavailable(question: &Question, attempt_id: Uuid, reason: &str, outage: Outage) -> Asked {
     let reference = Reference::of(attempt_id);
     tracing::warn!(
         site = question.site.name,
@@ -400,7 +417,7 @@ fn unavailable(question: &Question, attempt_id: Uuid, reason: &str) -> Asked {
     )
     .increment(1);
     let enforces = question.site.mode == Mode::Enforce;
-    match question.site.outage {
+    match outage {
         Outage::Refuse if enforces => Asked {
             answer: refuse(question, Refusal::Unavailable, reference.clone()),
             reference: Some(reference),
@@ -446,7 +463,10 @@ fn key(question: &Question, attempt_id: Uuid) -> [u8; 32] {
         .request_id
         .and_then(|id| correlated_key(tenant, step, id));
     if let Some(key) = correlated {
-        return key;
+        return match question.step.is_evidence() {
+            true => of_whom(key, question),
+            false => key,
+        };
     }
     let email = question.address.email().map(|email| email.canonical());
     let who: [&[u8]; 3] = match (&question.account, email) {
@@ -465,6 +485,21 @@ fn key(question: &Question, attempt_id: Uuid) -> [u8; 32] {
         who[0],
         who[1],
         who[2],
+    ])
+}
+
+/// The key of a question that a later step goes by. Two people under one
+/// correlation id must not fall on one row, where the second would hide the
+/// first.
+fn of_whom(key: [u8; 32], question: &Question) -> [u8; 32] {
+    let email = question.address.email().map(|email| email.canonical());
+    let proven = matches!(question.address, Address::Proven(_));
+    attempt_key(&[
+        &key,
+        question.site.name.as_bytes(),
+        question.provider.as_str().as_bytes(),
+        email.unwrap_or_default().as_bytes(),
+        &[u8::from(proven)],
     ])
 }
 

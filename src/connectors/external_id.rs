@@ -206,7 +206,12 @@ impl Call<'_> {
             request_id: Some(id),
         };
         let outcome = linking
-            .record_as_asked(Step::AttributeCollectionSubmit, recording, self.patience())
+            .record_as_asked(
+                Step::AttributeCollectionSubmit,
+                request.user_created_at(),
+                recording,
+                self.patience(),
+            )
             .await;
         Claims::new(outcome.number(), outcome.status())
     }

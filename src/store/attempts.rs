@@ -112,8 +112,8 @@ async fn remember(client: &Object, attempt: &AttemptRow<'_>) -> Result<Reference
                     times_asked = attempt.times_asked + 1,
                     site = excluded.site,
                     provider = excluded.provider,
-                    issuer = excluded.issuer,
-                    subject = excluded.subject,
+                    issuer = coalesce(excluded.issuer, attempt.issuer),
+                    subject = coalesce(excluded.subject, attempt.subject),
                     address = excluded.address,
                     email_canonical = excluded.email_canonical,
                     decision = excluded.decision,
@@ -204,6 +204,13 @@ fn read_address(row: &Row) -> Result<Address, StoreError> {
     }
 }
 
+fn read_earlier(row: &Row) -> Result<Earlier, StoreError> {
+    Ok(Earlier::As {
+        provider: Provider::named(row.try_get::<_, String>("provider")?),
+        address: read_address(row)?,
+    })
+}
+
 fn spell(decided: Decided<'_>) -> (&'static str, Option<&'static str>, Option<Uuid>) {
     match decided {
         Decided::NotDecided => ("not_decided", None, None),
@@ -263,12 +270,64 @@ impl Store {
         connection.give_back();
         match rows.as_slice() {
             [] => Ok(Earlier::Never),
-            [row] => Ok(Earlier::As {
-                provider: Provider::named(row.try_get::<_, String>("provider")?),
-                address: read_address(row)?,
-            }),
+            [row] => read_earlier(row),
             [_, ..] => Ok(Earlier::Contradictory),
         }
+    }
+
+    /// The same as evidence for `identity`, from then on for no other one:
+    /// correlation ids are no secrets, and a browser may choose its own. What
+    /// was asked after `until` did not lead to this identity.
+    pub async fn claim_earlier(
+        &self,
+        site: &Site,
+        step: &str,
+        request_id: Uuid,
+        (since, until): (OffsetDateTime, OffsetDateTime),
+        identity: &Identity,
+    ) -> Result<Earlier, StoreError> {
+        const SQL: &str = "
+            UPDATE sign_up_attempt
+               SET issuer = coalesce(issuer, $8),
+                   subject = coalesce(subject, $9)
+             WHERE legal_entity = $1
+               AND request_id = $2
+               AND tenant = $3
+               AND site = $4
+               AND step = $5
+               AND asked_at BETWEEN $6 AND $7
+         RETURNING provider, address, email_canonical, issuer = $8 AND subject = $9";
+        let connection = self.connection().await?;
+        let client = connection.client()?;
+        let statement = client.prepare_cached(SQL).await?;
+        let rows = client
+            .query(
+                &statement,
+                &[
+                    &site.legal_entity.as_str(),
+                    &request_id,
+                    &site.tenant,
+                    &site.name,
+                    &step,
+                    &since,
+                    &until,
+                    &identity.issuer.as_str(),
+                    &identity.subject.as_text(),
+                ],
+            )
+            .await?;
+        connection.give_back();
+        let mut found = Earlier::Never;
+        for row in &rows {
+            let is_own: bool = row.try_get(3)?;
+            let this = read_earlier(row)?;
+            found = match found {
+                Earlier::Never if is_own => this,
+                same if is_own && same == this => same,
+                _ => return Ok(Earlier::Contradictory),
+            };
+        }
+        Ok(found)
     }
 
     /// The attempts with this reference, newest first. References are short,

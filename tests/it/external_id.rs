@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 
 use idlink::domain::customer::{CustomerState, CustomerType};
 use idlink::domain::identity::Provider;
-use idlink::domain::site::{Mode, Outage, UnverifiedEmail};
+use idlink::domain::site::{Mode, Outage, SecondIdentity, UnverifiedEmail};
 use idlink::domain::tenant::{EmailOtp, MissingProvider, Platform};
 use idlink::domain::trust::Trust;
 use idlink::store::features::Switch;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::support::business::{OnFile, cold_store, store, turn, usmf};
 use crate::support::external::{ATTRIBUTE, BY_DIRECTORY, External};
@@ -656,6 +658,66 @@ async fn two_forms_under_one_correlation_id_are_no_evidence() {
 }
 
 #[tokio::test]
+async fn two_forms_within_seconds_under_one_correlation_id_are_no_evidence() {
+    // A browser may choose its correlation id, so two people may share one.
+    let (external, database) = business().await;
+    for address in ["mine@example.org", "one@example.org"] {
+        let reply = external.ask(&submit(Shape::Captured, SHOP, address)).await;
+        assert_reply(&reply, &submit_continue(), address);
+    }
+    let reply = external.ask(&token(SHOP, SIGN_UP)).await;
+    assert_reply(&reply, &provide("", "none"), "whose is it");
+    assert_eq!(count(&database, "identity_link").await, 0);
+}
+
+#[tokio::test]
+async fn a_form_is_evidence_for_one_identity_only() {
+    let (external, database) = External::start(|setup| {
+        setup.shop.rules.second_identity = SecondIdentity::Add;
+    })
+    .await;
+    fill(&external).await;
+    external
+        .ask(&submit(Shape::Captured, SHOP, "one@example.org"))
+        .await;
+    let first = token(SHOP, SIGN_UP);
+    let mut second = first.clone();
+    second["data"]["authenticationContext"]["user"]["id"] =
+        json!("0d3b8a57-9c1e-4f62-8a7d-5b2e4c6f1a90");
+    let cases = [
+        (&first, "C1", "linked", "whose form it is"),
+        (&second, "", "none", "another identity"),
+        (&first, "C1", "linked", "again"),
+    ];
+    for (body, number, link, why) in cases {
+        assert_reply(&external.ask(body).await, &provide(number, link), why);
+    }
+    assert_eq!(count(&database, "identity_link").await, 1);
+}
+
+#[tokio::test]
+async fn a_form_is_no_evidence_for_an_identity_that_was_there_before() {
+    let (external, database) = business().await;
+    external
+        .ask(&submit(Shape::Captured, TRADE, "one@example.org"))
+        .await;
+    let now = OffsetDateTime::now_utc();
+    let old = now - time::Duration::minutes(10);
+    let cases = [
+        (json!("2019-03-02T08:00:00Z"), "", "none"),
+        (json!(old.format(&Rfc3339).unwrap()), "", "none"),
+        (json!(now.format(&Rfc3339).unwrap()), "B1", "linked"),
+    ];
+    for (created, number, link) in cases {
+        let mut body = token(TRADE, SIGN_UP);
+        body["data"]["authenticationContext"]["user"]["createdDateTime"] = created.clone();
+        let why = created.to_string();
+        assert_reply(&external.ask(&body).await, &provide(number, link), &why);
+    }
+    assert_eq!(count(&database, "identity_link").await, 1);
+}
+
+#[tokio::test]
 async fn the_second_decision_counts_at_the_token_step() {
     let (external, _database) = business().await;
     external
@@ -671,9 +733,10 @@ async fn the_second_decision_counts_at_the_token_step() {
 #[tokio::test]
 async fn a_linked_customer_is_refused_before_a_second_identity_exists() {
     let (external, _database) = business().await;
-    let form = submit(Shape::Captured, TRADE, "one@example.org");
+    let mut form = submit(Shape::Captured, TRADE, "one@example.org");
     external.ask(&form).await;
     external.ask(&token(TRADE, SIGN_UP)).await;
+    form["data"]["authenticationContext"]["correlationId"] = json!(OTHER_SIGN_UP);
     let reply = external
         .ask(&start(Shape::Captured, TRADE, "one@example.org"))
         .await;
@@ -684,7 +747,7 @@ async fn a_linked_customer_is_refused_before_a_second_identity_exists() {
         "already_linked",
         "form",
     );
-    let mut other = token(TRADE, SIGN_UP);
+    let mut other = token(TRADE, OTHER_SIGN_UP);
     other["data"]["authenticationContext"]["user"]["id"] =
         json!("00000001-6a4e-45f1-9b1c-0d4f7c2a8e66");
     let reply = external.ask(&other).await;

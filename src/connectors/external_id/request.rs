@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use crate::domain::email::Email;
@@ -60,8 +62,10 @@ struct Application {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct User {
     id: Option<String>,
+    created_date_time: Option<Scalar>,
 }
 
 #[derive(Deserialize)]
@@ -147,6 +151,15 @@ impl Request {
 
     pub(super) fn user_id(&self) -> Option<&str> {
         self.context().user.as_ref()?.id.as_deref()
+    }
+
+    /// When the directory says that the identity was created; `None` where it
+    /// does not.
+    pub(super) fn user_created_at(&self) -> Option<OffsetDateTime> {
+        match self.context().user.as_ref()?.created_date_time.as_ref()? {
+            Scalar::Text(text) => OffsetDateTime::parse(text, &Rfc3339).ok(),
+            Scalar::Other(_) => None,
+        }
     }
 
     /// The person's language, then that of their country.

@@ -85,6 +85,10 @@ async fn an_address_that_is_asked_about_too_often_is_put_off_at_every_step() {
         // Nobody has it, so it is refused, and decided.
         assert_eq!(told.status, 200, "{}", told.body);
         assert_eq!(text(&told)["action"], "ShowBlockPage");
+        // Nobody vouches for it here, which is counted apart.
+        let told = ask(&door, "often-a", "PostFederationSignup", "ada@example.org").await;
+        assert_eq!(text(&told)["action"], "ShowBlockPage");
+        assert!(!told.body.contains("try again"), "{}", told.body);
     }
     let steps = [
         "PostAttributeCollection",
@@ -116,6 +120,70 @@ async fn an_address_that_is_asked_about_too_often_is_put_off_at_every_step() {
         )
         .await;
         assert_eq!(told.status, 200, "{}", told.body);
+    }
+}
+
+#[tokio::test]
+async fn whoever_only_claims_an_address_does_not_shut_out_its_owner() {
+    let (door, _database) = open("claims-a", "per_address_per_minute = 1").await;
+    let body = json!({
+        "step": "PostAttributeCollection",
+        "client_id": shop_of("claims-a"),
+        "email": "ada@example.org",
+        "identities": [{
+            "signInType": "federated",
+            "issuer": "anybody.example",
+            "issuerAssignedId": "104477002981"
+        }],
+    });
+    for _ in 0..3 {
+        let request = door
+            .ask("claims-a")
+            .header("Authorization", basic("caller", "canary"));
+        door.told(request.body(body.to_string())).await;
+    }
+    assert_eq!(limited(&door, "claims-a", "address").await, 2);
+    let told = ask(
+        &door,
+        "claims-a",
+        "PostAttributeCollection",
+        "ada@example.org",
+    )
+    .await;
+    assert_eq!(told.status, 200, "decided: {}", told.body);
+}
+
+#[tokio::test]
+async fn no_limit_is_a_way_around_a_refusal_where_outages_let_people_pass() {
+    let site = format!(
+        "[sites.around]\n\
+         customer_type = \"b2c\"\n\
+         legal_entity = \"USMF\"\n\
+         tenant = \"around-a\"\n\
+         client_ids = [\"{}\"]\n\
+         outage = \"continue\"",
+        shop_of("around-b")
+    );
+    let keys = format!("{}\n{site}", keys("per_address_per_minute = 1"));
+    let database = database().await;
+    let store = store(database.config()).await;
+    let door = Door::open_on(store, &[("around-a", &keys)]).await;
+    let body = json!({
+        "step": "PostAttributeCollection",
+        "client_id": shop_of("around-b"),
+        "email": "ada@example.org",
+        "identities": [{
+            "signInType": "federated",
+            "issuer": "anybody.example",
+            "issuerAssignedId": "104477002981"
+        }],
+    });
+    for expected in ["ShowBlockPage", "ValidationError"] {
+        let request = door
+            .ask("around-a")
+            .header("Authorization", basic("caller", "canary"));
+        let told = door.told(request.body(body.to_string())).await;
+        assert_eq!(text(&told)["action"], expected, "{}", told.body);
     }
 }
 
