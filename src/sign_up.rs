@@ -109,6 +109,10 @@ enum Scope {
 /// for much longer; this bounds what an old one is good for.
 pub(crate) const LONGEST_SIGN_UP: time::Duration = time::Duration::hours(1);
 
+/// How long a form may stay open. Who began is remembered for longer than the
+/// form is evidence: waiting must not make a stranger somebody trusted.
+const LONGEST_FORM: time::Duration = time::Duration::days(1);
+
 /// A sign-up, as far as the platform has got with it. Cannot be printed: a local
 /// account's identifier is an address.
 #[derive(Clone)]
@@ -320,7 +324,7 @@ async fn recall(
     let (Some(step), Some(correlation)) = (question.step.beginning(), correlation) else {
         return Ok(None);
     };
-    let since = now - LONGEST_SIGN_UP;
+    let since = now - LONGEST_FORM;
     let earlier = store
         .earlier(&question.site, step.as_str(), correlation, since)
         .await?;

@@ -502,6 +502,24 @@ async fn an_address_that_came_in_with_the_form_proves_nothing() {
 }
 
 #[tokio::test]
+async fn a_form_that_stayed_open_for_hours_still_belongs_to_whoever_began() {
+    let (external, database) = business().await;
+    let begun = start(Shape::Captured, SHOP, "mine@example.org");
+    external.ask(&social(begun, "anybody.example")).await;
+    let sql = connect(&database.config()).await;
+    sql.batch_execute("UPDATE sign_up_attempt SET asked_at = asked_at - interval '3 hours'")
+        .await
+        .unwrap();
+    let form = submit(Shape::Captured, SHOP, "one@example.org");
+    assert_block(
+        &external.ask(&form).await,
+        "Submit",
+        "unverified_address",
+        "waited",
+    );
+}
+
+#[tokio::test]
 async fn a_tenant_may_take_missing_identities_for_nothing_unless_the_start_named_them() {
     let (external, _database) = External::start(|setup| {
         setup.tenant.missing_identities = MissingProvider::Unverified;
