@@ -245,14 +245,33 @@ impl Purpose {
     /// less than 2048 bits signs nothing.
     fn is_to_verify(&self) -> bool {
         let allowed = |ops: &Vec<String>| ops.iter().any(|op| op == "verify");
-        self.key_ops.as_ref().is_none_or(allowed) && self.n.as_ref().is_none_or(is_long)
+        self.key_ops.as_ref().is_none_or(allowed) && self.n.as_ref().is_none_or(is_strong)
     }
 }
 
-fn is_long(modulus: &String) -> bool {
-    let Ok(bytes) = URL_SAFE_NO_PAD.decode(modulus) else {
-        return false;
-    };
+fn is_strong(modulus: &String) -> bool {
+    URL_SAFE_NO_PAD
+        .decode(modulus)
+        .is_ok_and(|modulus| is_long(&modulus) && !is_of_broken_chips(&modulus))
+}
+
+/// Whether a modulus comes from the chips whose primes can be guessed
+/// (CVE-2017-15361, "ROCA"): theirs are powers of 65537 modulo every small
+/// prime, which others are once in some hundred million times.
+fn is_of_broken_chips(modulus: &[u8]) -> bool {
+    const TELLING: [u32; 17] = [
+        11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157,
+    ];
+    TELLING.iter().all(|prime| {
+        let rest = modulus
+            .iter()
+            .fold(0, |rest, byte| (rest * 256 + u32::from(*byte)) % prime);
+        let powers = std::iter::successors(Some(1), |power| Some(power * 65537 % prime));
+        powers.take(*prime as usize).any(|power| power == rest)
+    })
+}
+
+fn is_long(bytes: &[u8]) -> bool {
     let mut significant = bytes.iter().skip_while(|byte| **byte == 0);
     let top = significant
         .next()
@@ -304,6 +323,30 @@ mod tests {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
+    /// 65537 to the 130th, of more than 2048 bits: n × 65537 is n × 65536 + n.
+    fn power_of_65537() -> String {
+        let mut power = vec![1_u8];
+        for _ in 0..130 {
+            let mut next = [power.as_slice(), &[0, 0]].concat();
+            let shift = next.len() - power.len();
+            let mut carry = 0;
+            for place in (0..next.len()).rev() {
+                let own = place
+                    .checked_sub(shift)
+                    .map_or(0, |at| u16::from(power[at]));
+                let sum = u16::from(next[place]) + own + carry;
+                next[place] = (sum & 0xFF) as u8;
+                carry = sum >> 8;
+            }
+            power = if carry > 0 {
+                [&[carry as u8][..], &next].concat()
+            } else {
+                next
+            };
+        }
+        URL_SAFE_NO_PAD.encode(power)
+    }
+
     #[test]
     fn a_key_set_of_b2c_is_read_and_unknown_kinds_are_left_out() {
         let n = modulus(2048);
@@ -337,6 +380,7 @@ mod tests {
             (modulus(1024), "", false, "short"),
             (modulus(2047), "", false, "a bit short"),
             (padded, "", false, "short, and zeros"),
+            (power_of_65537(), "", false, "of a broken chip"),
         ];
         for (n, more, expected, why) in cases {
             let set =
