@@ -8,6 +8,7 @@ pub mod connectors;
 pub mod demo;
 pub mod domain;
 pub mod emulator;
+mod json;
 pub mod limits;
 pub mod linking;
 pub mod oidc;

@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Connectors, json, refusals};
+use super::{Connectors, refusals};
 use crate::body::Media;
 use crate::domain::answer::{Answer, Refusal};
 use crate::domain::customer::CustomerNumber;
@@ -28,6 +28,7 @@ use crate::domain::request_id::RequestId;
 use crate::domain::site::{Mode, Site, Stage, Topic};
 use crate::domain::tenant::{EmailOtp, ExternalId, Tenant};
 use crate::domain::trust::Address;
+use crate::json;
 use crate::linking::{Linking, Recording};
 use crate::sign_up::{Question, SignUps, Step};
 use reply::{AtStart, AtSubmit, Claims, Reply};

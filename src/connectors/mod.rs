@@ -8,7 +8,6 @@
 pub mod caller;
 mod custom_policy;
 mod external_id;
-mod json;
 mod refusals;
 mod user_flow;
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use super::{Connectors, caller, json, refusals};
+use super::{Connectors, caller, refusals};
 use crate::body::Media;
 use crate::domain::answer::{Answer, Refusal, Refused};
 use crate::domain::customer::CustomerNumber;
@@ -25,6 +25,7 @@ use crate::domain::reference::Reference;
 use crate::domain::site::{Mode, Site, Stage, Topic};
 use crate::domain::tenant::{ClaimNames, MissingProvider, Tenant};
 use crate::domain::trust::{Address, Claimed};
+use crate::json;
 use crate::linking::{Linking, Outcome, Recording};
 use crate::sign_up::{Question, SignUps, Step};
 

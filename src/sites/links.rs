@@ -18,6 +18,7 @@ use crate::domain::answer::{Refusal, Refused};
 use crate::domain::link::LinkStatus;
 use crate::domain::reference::Reference;
 use crate::domain::site::{Site, Stage};
+use crate::json;
 use crate::linking::{Fresh, Linking, Outcome};
 use crate::oidc::{TokenError, VerifiedToken};
 
@@ -92,7 +93,7 @@ async fn read(request: &HttpRequest, payload: &mut Payload) -> Result<Request, H
     let body = body::read(payload, LARGEST_BODY, SLOWEST_BODY)
         .await
         .map_err(unread)?;
-    serde_json::from_slice(&body).map_err(|_| {
+    json::read(&body).map_err(|_| {
         problem::unreadable(
             StatusCode::BAD_REQUEST,
             "The body is not understood",

@@ -8,11 +8,11 @@ use actix_web::http::header::HeaderMap;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use uuid::Uuid;
 
-use crate::connectors::json;
 use crate::domain::identity::{LOCAL, Provider, Subject};
 use crate::domain::request_id::RequestId;
 use crate::domain::tenant::{MissingProvider, Tenant};
 use crate::domain::trust::{Address, Claimed};
+use crate::json;
 
 /// The starter packs' own word for a local account (`authenticationSource`),
 /// for policies that send that claim as `identityProvider`.

@@ -17,7 +17,7 @@ const DEEPEST: u8 = 32;
 /// parser's own text quotes the value that it stumbled over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} at line {line}, column {column}")]
-pub(super) struct NotUnderstood {
+pub(crate) struct NotUnderstood {
     kind: &'static str,
     line: usize,
     column: usize,
@@ -39,10 +39,18 @@ impl NotUnderstood {
     }
 }
 
-/// Reads `T`, without repeated members and without depth for its own sake. A
-/// byte order mark is tolerated.
-pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, NotUnderstood> {
+/// Reads an object as `T`, without repeated members and without depth for its
+/// own sake. A byte order mark is tolerated.
+pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, NotUnderstood> {
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
+    // A list would be taken for the object's members, by their places.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return Err(NotUnderstood {
+            kind: "a list where an object belongs",
+            line: 1,
+            column: 1,
+        });
+    }
     let mut parser = serde_json::Deserializer::from_slice(body);
     Unambiguous { depth: DEEPEST }
         .deserialize(&mut parser)
@@ -171,6 +179,7 @@ mod tests {
             ("{}", false, "missing"),
             ("", false, "empty"),
             ("null", false, "null"),
+            (r#" ["a"]"#, false, "a list"),
         ];
         for (body, expected, why) in cases {
             assert_eq!(name(body).is_ok(), expected, "{why}");
