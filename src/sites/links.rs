@@ -9,15 +9,12 @@ use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Deserializer, Serialize};
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::request::ui_locales;
-use super::{Current, Found, RECORDING_LIMIT, key, problem};
+use super::{Current, Disbelieved, Found, RECORDING_LIMIT, key, problem};
 use crate::body::{self, BodyError, Media};
-use crate::domain::answer::{Refusal, Refused};
 use crate::domain::link::LinkStatus;
-use crate::domain::reference::Reference;
-use crate::domain::site::{Site, Stage};
+use crate::domain::site::Site;
 use crate::json;
 use crate::linking::{Fresh, Linking, Outcome};
 use crate::oidc::{TokenError, VerifiedToken};
@@ -166,24 +163,9 @@ fn answer(status: StatusCode, number: &str, link: LinkStatus) -> HttpResponse {
 }
 
 fn token_refused(site: &Site, error: TokenError, ui_locales: &str) -> HttpResponse {
-    let reference = Reference::of(Uuid::new_v4());
-    tracing::warn!(site = site.name, via = "links", %error, %reference, "ID token refused");
-    let refused = |refusal| Refused::at(site, refusal, Stage::SignedIn, ui_locales, reference);
-    match error {
-        TokenError::KeysUnavailable => problem::keys_unavailable(&refused(Refusal::Unavailable)),
-        TokenError::NoObjectId => problem::refused(&refused(Refusal::NoObjectId)),
-        TokenError::Malformed
-        | TokenError::Algorithm
-        | TokenError::Header
-        | TokenError::UnknownKey
-        | TokenError::Signature
-        | TokenError::Issuer
-        | TokenError::Audience
-        | TokenError::AuthorizedParty
-        | TokenError::Policy
-        | TokenError::Expired
-        | TokenError::NotYetValid
-        | TokenError::IssuedInFuture
-        | TokenError::Nonce => problem::invalid_token(error, &refused(Refusal::Malformed)),
+    match Disbelieved::at(site, "links", error, ui_locales) {
+        Disbelieved::Unchecked(refused) => problem::keys_unavailable(&refused),
+        Disbelieved::Nobodys(refused) => problem::refused(&refused),
+        Disbelieved::Invalid(refused) => problem::invalid_token(error, &refused),
     }
 }

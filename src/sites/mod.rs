@@ -15,12 +15,15 @@ use std::time::Duration;
 
 use actix_web::web::{self, Data, ServiceConfig};
 use arc_swap::ArcSwap;
+use uuid::Uuid;
 
+use crate::domain::answer::{Refusal, Refused};
 use crate::domain::directory::Directory;
-use crate::domain::site::Site;
+use crate::domain::reference::Reference;
+use crate::domain::site::{Site, Stage};
 use crate::domain::trust::Address;
 use crate::linking::Recording;
-use crate::oidc::{Provider, VerifiedToken};
+use crate::oidc::{Provider, TokenError, VerifiedToken};
 use key::SiteKey;
 
 /// How long a recording may take before the site is told "unavailable".
@@ -67,6 +70,41 @@ pub fn configure(config: &mut ServiceConfig) {
                     .default_service(web::to(oauth::only_get)),
             ),
     );
+}
+
+/// What a site is told of an ID token that was not believed.
+enum Disbelieved {
+    /// Nothing: the tenant's keys could not be had.
+    Unchecked(Refused),
+    /// It may be genuine, and does not say whose it is.
+    Nobodys(Refused),
+    Invalid(Refused),
+}
+
+impl Disbelieved {
+    /// Writes the reason to the log, under the reference that the site is told.
+    fn at(site: &Site, via: &'static str, error: TokenError, ui_locales: &str) -> Self {
+        let reference = Reference::of(Uuid::new_v4());
+        tracing::warn!(site = site.name, via, %error, %reference, "ID token refused");
+        let refused = |refusal| Refused::at(site, refusal, Stage::SignedIn, ui_locales, reference);
+        match error {
+            TokenError::KeysUnavailable => Self::Unchecked(refused(Refusal::Unavailable)),
+            TokenError::NoObjectId => Self::Nobodys(refused(Refusal::NoObjectId)),
+            TokenError::Malformed
+            | TokenError::Algorithm
+            | TokenError::Header
+            | TokenError::UnknownKey
+            | TokenError::Signature
+            | TokenError::Issuer
+            | TokenError::Audience
+            | TokenError::AuthorizedParty
+            | TokenError::Policy
+            | TokenError::Expired
+            | TokenError::NotYetValid
+            | TokenError::IssuedInFuture
+            | TokenError::Nonce => Self::Invalid(refused(Refusal::Malformed)),
+        }
+    }
 }
 
 /// A site with the tenant behind it.

@@ -9,16 +9,14 @@ use actix_web::{HttpRequest, HttpResponse};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::oauth::{self, Fault, INVALID_ID_TOKEN, Label, ShownIn};
 use super::request::{NamedPolicy, named_policy, ui_locales};
-use super::{Current, Found, RECORDING_LIMIT, Sites};
+use super::{Current, Disbelieved, Found, RECORDING_LIMIT, Sites};
 use crate::body::{self, BodyError, Media};
-use crate::domain::answer::{Refusal, Refused};
+use crate::domain::answer::Refused;
 use crate::domain::link::LinkStatus;
-use crate::domain::reference::Reference;
-use crate::domain::site::{Site, Stage};
+use crate::domain::site::Site;
 use crate::linking::{Linking, Outcome};
 use crate::oidc::{self, Members, TokenError, TokenReply};
 
@@ -301,25 +299,10 @@ fn granted(mut members: Members, number: &str, link: LinkStatus) -> Reply {
 }
 
 fn unverified(members: Members, site: &Site, error: TokenError, ui_locales: &str) -> Reply {
-    let reference = Reference::of(Uuid::new_v4());
-    tracing::warn!(site = site.name, via = "token", %error, %reference, "ID token refused");
-    let refused = |refusal| Refused::at(site, refusal, Stage::SignedIn, ui_locales, reference);
-    match error {
-        TokenError::KeysUnavailable => granted(members, "", LinkStatus::Unavailable),
-        TokenError::NoObjectId => Reply::Refused(refused(Refusal::NoObjectId)),
-        TokenError::Malformed
-        | TokenError::Algorithm
-        | TokenError::Header
-        | TokenError::UnknownKey
-        | TokenError::Signature
-        | TokenError::Issuer
-        | TokenError::Audience
-        | TokenError::AuthorizedParty
-        | TokenError::Policy
-        | TokenError::Expired
-        | TokenError::NotYetValid
-        | TokenError::IssuedInFuture
-        | TokenError::Nonce => Reply::InvalidIdToken(refused(Refusal::Malformed)),
+    match Disbelieved::at(site, "token", error, ui_locales) {
+        Disbelieved::Unchecked(_) => granted(members, "", LinkStatus::Unavailable),
+        Disbelieved::Nobodys(refused) => Reply::Refused(refused),
+        Disbelieved::Invalid(refused) => Reply::InvalidIdToken(refused),
     }
 }
 
