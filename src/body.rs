@@ -7,6 +7,12 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt;
 
+/// No request of a platform or a site comes near it (contracts.md §1.7).
+pub const LARGEST: usize = 64 * 1024;
+
+/// For a body to arrive, where the caller's own deadline is not shorter.
+pub const SLOWEST: Duration = Duration::from_secs(5);
+
 /// Why a body could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {

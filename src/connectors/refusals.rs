@@ -15,11 +15,6 @@ use crate::domain::reference::Reference;
 use crate::domain::request_id::RequestId;
 use crate::domain::tenant::Tenant;
 
-/// No request of the platform comes near it (contracts.md §1.7).
-const LARGEST_BODY: usize = 64 * 1024;
-
-const SLOWEST_BODY: Duration = Duration::from_secs(5);
-
 /// The caller is told nothing, not even whether there is such a tenant. Why
 /// is in the log already.
 pub(super) fn unknown_caller() -> HttpResponse {
@@ -44,7 +39,7 @@ pub(super) async fn read(
         .iter()
         .find(|media| media.is_announced(request.headers()))
         .ok_or(Unread::Media)?;
-    let body = body::read(payload, LARGEST_BODY, SLOWEST_BODY.min(deadline)).await?;
+    let body = body::read(payload, body::LARGEST, body::SLOWEST.min(deadline)).await?;
     Ok((*announced, body))
 }
 

@@ -19,9 +19,6 @@ use crate::json;
 use crate::linking::{Fresh, Linking, Outcome};
 use crate::oidc::{TokenError, VerifiedToken};
 
-const LARGEST_BODY: usize = 64 * 1024;
-const SLOWEST_BODY: Duration = Duration::from_secs(5);
-
 /// Above the limits of fetching metadata and keys, one after the other.
 const VERIFYING_LIMIT: Duration = Duration::from_secs(9);
 
@@ -87,7 +84,7 @@ async fn read(request: &HttpRequest, payload: &mut Payload) -> Result<Request, H
             "Send `Content-Type: application/json`, in UTF-8 and not compressed.",
         ));
     }
-    let body = body::read(payload, LARGEST_BODY, SLOWEST_BODY)
+    let body = body::read(payload, body::LARGEST, body::SLOWEST)
         .await
         .map_err(unread)?;
     json::read(&body).map_err(|_| {

@@ -20,9 +20,6 @@ use crate::domain::site::Site;
 use crate::linking::{Linking, Outcome};
 use crate::oidc::{self, Members, TokenError, TokenReply};
 
-const LARGEST_BODY: usize = 64 * 1024;
-const SLOWEST_BODY: Duration = Duration::from_secs(5);
-
 /// For code exchange, verification and recording together. Each has a limit of
 /// its own, and this one is above their sum.
 const EXCHANGE_LIMIT: Duration = Duration::from_millis(19_500);
@@ -78,7 +75,7 @@ async fn read(
     }
     let policy = policy(request, sites, found)?;
     let authorization = authorization(request)?;
-    let body = body::read(payload, LARGEST_BODY, SLOWEST_BODY)
+    let body = body::read(payload, body::LARGEST, body::SLOWEST)
         .await
         .map_err(unread)?;
     let mut form = parse(&body)?;
