@@ -24,7 +24,7 @@ enum Ring {
 
 /// Every entry of `src`. A new one is listed here first, with its ring; the
 /// map in the README says the same.
-const ENTRIES: [(&str, Ring); 20] = [
+const ENTRIES: [(&str, Ring); 23] = [
     ("body", Ring::UseCase),
     ("json", Ring::UseCase),
     ("cli", Ring::Assembly),
@@ -32,6 +32,9 @@ const ENTRIES: [(&str, Ring); 20] = [
     ("connectors", Ring::Edge),
     ("demo", Ring::Assembly),
     ("domain", Ring::Domain),
+    ("import", Ring::Edge),
+    ("policy", Ring::Beside),
+    ("simulate", Ring::Edge),
     ("emulator", Ring::Beside),
     ("lib", Ring::Assembly),
     ("limits", Ring::UseCase),
@@ -48,7 +51,11 @@ const ENTRIES: [(&str, Ring); 20] = [
 ];
 
 /// Edges that may name another one.
-const EDGES_THAT_NAME: [(&str, &str); 2] = [("connectors", "oidc"), ("sites", "oidc")];
+const EDGES_THAT_NAME: [(&str, &str); 3] = [
+    ("connectors", "oidc"),
+    ("simulate", "import"),
+    ("sites", "oidc"),
+];
 
 /// What only one entry may name, and which.
 const OWNED: [(&str, &str); 4] = [

@@ -1,0 +1,1 @@
+//! Customers and links in bulk, from files.

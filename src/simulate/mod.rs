@@ -1,0 +1,1 @@
+//! The rules over all customers, before they are switched on.
