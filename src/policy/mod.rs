@@ -2,5 +2,6 @@
 //! build, plan and show them, without a tenant. Knows nothing of the service.
 
 pub mod finding;
+pub mod report;
 pub mod source;
 pub mod xml;
