@@ -1,7 +1,9 @@
 //! B2C custom policies (Identity Experience Framework): read, merge, check,
 //! build, plan and show them, without a tenant. Knows nothing of the service.
 
+pub mod build;
 pub mod finding;
+pub mod plan;
 pub mod report;
 pub mod source;
 pub mod xml;
