@@ -10,6 +10,7 @@ pub mod merge;
 pub mod plan;
 pub mod report;
 pub mod set;
+pub mod show;
 pub mod source;
 pub mod view;
 pub mod xml;

@@ -3,6 +3,7 @@
 
 mod build;
 mod check;
+mod show;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ pub(super) struct PolicyCommand {
 enum Action {
     Check(check::CheckCommand),
     Build(build::BuildCommand),
+    Show(show::ShowCommand),
 }
 
 /// The command cannot be carried out as it was given: a path that cannot be
@@ -42,6 +44,7 @@ impl PolicyCommand {
         match self.action {
             Action::Check(command) => command.run(),
             Action::Build(command) => command.run(),
+            Action::Show(command) => command.run(),
         }
     }
 }
