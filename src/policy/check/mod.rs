@@ -1,0 +1,5 @@
+//! The rules.
+
+mod data_type;
+mod spelling;
+pub mod transformations;
