@@ -4,4 +4,5 @@
 pub mod check;
 pub mod finding;
 pub mod source;
+pub mod user_flow;
 pub mod xml;
