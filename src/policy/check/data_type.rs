@@ -1,5 +1,8 @@
 //! The data types of claims and parameters, and which values they read.
 
+use crate::policy::effective::Effective;
+use crate::policy::source::Span;
+
 /// `ClaimType/DataType` and `InputParameter/@DataType`
 /// (TrustFrameworkPolicy_0.3.0.0.xsd, `DataTypeEnum`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -92,6 +95,17 @@ impl std::fmt::Display for DataType {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
     }
+}
+
+/// The data type that a claim has in the merged policy, and where it says so.
+pub(super) type Typed = (DataType, Option<Span>);
+
+/// `None` for a claim that nobody declares, or whose type is none.
+pub(super) fn type_of(effective: &Effective, claim: &str) -> Option<Typed> {
+    let claim = effective.claim_type(claim)?;
+    let data_type = DataType::from_name(claim.data_type()?)?;
+    let written = claim.element.child("DataType")?;
+    Some((data_type, written.text.as_ref().map(|text| text.span)))
 }
 
 /// "string", "int or long", "boolean, string or dateTime".

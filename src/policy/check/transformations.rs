@@ -4,7 +4,8 @@ mod list;
 pub mod method;
 pub mod methods;
 
-use super::data_type::{DataType, one_of};
+use super::data_type::{DataType, Typed, one_of, type_of};
+use super::scope::Scope;
 use super::spelling::did_you_mean;
 use crate::policy::finding::{Finding, Severity};
 use crate::policy::source::Span;
@@ -14,12 +15,16 @@ use method::{Argument, Method, Presence};
 
 const RULE: u8 = 38;
 
-/// The data type that a claim has in the merged policy, and where it says so.
-pub type Typed = (DataType, Option<Span>);
+pub(super) fn check(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
+    let type_of = |id: &str| type_of(scope.effective, id);
+    for transformation in scope.effective.claims_transformations() {
+        check_one(transformation.element, &type_of, findings);
+    }
+}
 
 /// One merged `ClaimsTransformation`. `type_of` answers `None` for a claim
 /// that nobody declares (which P06 reports) or that has no known type.
-pub fn check_one(
+fn check_one(
     transformation: &Element,
     type_of: &dyn Fn(&str) -> Option<Typed>,
     findings: &mut Vec<Finding>,
