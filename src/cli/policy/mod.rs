@@ -48,11 +48,7 @@ impl PolicyCommand {
 
 /// Findings for a person, one after the other.
 fn print_findings(sources: &Sources, findings: &[Finding]) {
-    let entries = findings.iter().map(|finding| Entry {
-        finding,
-        suppressed: None,
-    });
-    let report = Report::new(sources, entries);
+    let report = Report::new(sources, findings.iter().map(Entry::from));
     for finding in text::render(&report, colours(), |_| None) {
         println!("{finding}");
     }
