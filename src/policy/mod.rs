@@ -2,6 +2,12 @@
 //! build, plan and show them, without a tenant. Knows nothing of the service.
 
 pub mod check;
+pub mod effective;
+mod encoding;
 pub mod finding;
+mod folder;
+pub mod merge;
+pub mod set;
 pub mod source;
+pub mod view;
 pub mod xml;
