@@ -2,7 +2,6 @@
 
 use super::Options;
 use super::scope::Scope;
-use super::spelling::nearest;
 use crate::policy::finding::{Finding, Severity};
 use crate::policy::set::{ChainProblem, PolicyFile};
 use crate::policy::source::Span;
@@ -31,7 +30,10 @@ fn name(file: &PolicyFile, findings: &mut Vec<Finding>) {
             3,
             Severity::Error,
             id.value_span,
-            format!("the policy's id `{}` does not begin with {PREFIX}", id.value),
+            format!(
+                "the policy's id `{}` does not begin with {PREFIX}",
+                id.value
+            ),
         )
         .b2c(format!(
             "The policy ID '{}' is not valid: it must be prefixed with '{PREFIX}'.",
@@ -67,7 +69,12 @@ fn tenant(scope: &Scope<'_>, options: &Options, findings: &mut Vec<Finding>) {
             format!("write `{target}`, or a setting that the environment fills in"),
         ));
     }
-    let Some(named) = scope.file.base.as_ref().and_then(|base| base.tenant.as_ref()) else {
+    let Some(named) = scope
+        .file
+        .base
+        .as_ref()
+        .and_then(|base| base.tenant.as_ref())
+    else {
         return;
     };
     if differ(&tenant.value, &named.value) {
@@ -148,7 +155,9 @@ fn base(scope: &Scope<'_>, options: &Options, findings: &mut Vec<Finding>) {
             }
             findings.push(missing(scope, span, &policy));
         }
-        ChainProblem::Ambiguous { policy, candidates, .. } => {
+        ChainProblem::Ambiguous {
+            policy, candidates, ..
+        } => {
             let mut finding = Finding::new(
                 5,
                 Severity::Warning,
@@ -181,16 +190,21 @@ fn base(scope: &Scope<'_>, options: &Options, findings: &mut Vec<Finding>) {
 }
 
 fn missing(scope: &Scope<'_>, span: Span, policy: &str) -> Finding {
-    let own = scope.file.policy_id();
-    let ids = scope.set.files.iter().filter_map(PolicyFile::policy_id);
-    let near = nearest(policy, ids.filter(|id| Some(*id) != own));
-    let mend = match near {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!(
-            "check it together with its base, or say `--external {policy}` if the tenant has it already"
-        ),
+    let mut known = scope.set.files.iter().filter_map(PolicyFile::policy_id);
+    let mistyped = known
+        .find(|id| strsim::damerau_levenshtein(&id.to_lowercase(), &policy.to_lowercase()) <= 2);
+    let external = format!(
+        "check it together with its base, or say `--external {policy}` if the tenant has it"
+    );
+    let mend = match mistyped {
+        Some(near) => format!("did you mean `{near}`? If not, {external}"),
+        None => external,
     };
-    let tenant = scope.file.tenant.as_ref().map_or("", |tenant| &tenant.value);
+    let tenant = scope
+        .file
+        .tenant
+        .as_ref()
+        .map_or("", |tenant| &tenant.value);
     Finding::new(
         5,
         Severity::Error,

@@ -6,7 +6,9 @@ use std::collections::HashSet;
 
 use crate::policy::effective::Effective;
 use crate::policy::merge::folded;
-use crate::policy::view::{ClaimsExchange, OrchestrationStep, RelyingParty, StepKind, TechnicalProfile, UserJourney};
+use crate::policy::view::{
+    ClaimsExchange, OrchestrationStep, RelyingParty, TechnicalProfile, UserJourney,
+};
 use crate::policy::xml::Element;
 
 pub(super) struct Flow<'a> {
@@ -48,7 +50,13 @@ impl<'a> Flow<'a> {
             }
         }
         let mut visits = Vec::new();
-        walk(effective, journey.id(), &journey.steps(), Depth::Journey, &mut visits);
+        walk(
+            effective,
+            journey.id(),
+            &journey.steps(),
+            &mut HashSet::new(),
+            &mut visits,
+        );
         Some(Self {
             journey,
             visits,
@@ -58,18 +66,11 @@ impl<'a> Flow<'a> {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Depth {
-    Journey,
-    /// Those do not nest.
-    SubJourney,
-}
-
 fn walk<'a>(
     effective: &'a Effective,
     journey: &'a str,
     steps: &[OrchestrationStep<'a>],
-    depth: Depth,
+    seen: &mut HashSet<String>,
     visits: &mut Vec<Visit<'a>>,
 ) {
     let mut before: Option<Box<Visit<'a>>> = None;
@@ -87,11 +88,11 @@ fn walk<'a>(
         let alone = visit.clone();
         visit.before = before.replace(Box::new(alone));
         visits.push(visit);
-        if depth == Depth::Journey && step.kind() == Some(StepKind::InvokeSubJourney) {
-            for (id, _) in step.sub_journeys() {
-                if let Some(inner) = effective.sub_journey(id) {
-                    walk(effective, inner.id(), &inner.steps(), Depth::SubJourney, visits);
-                }
+        for (id, _) in step.sub_journeys() {
+            // The second time it gives nothing new, and it may call itself.
+            let inner = effective.sub_journey(id);
+            if let Some(inner) = inner.filter(|_| seen.insert(folded(id))) {
+                walk(effective, inner.id(), &inner.steps(), seen, visits);
             }
         }
     }
@@ -124,7 +125,11 @@ impl Claims {
     ) {
         let ids = references.filter_map(|reference| reference.value("ReferenceId"));
         for transformation in ids.filter_map(|id| effective.claims_transformation(id.trim())) {
-            self.extend(transformation.output_claims().filter_map(|output| output.claim()));
+            self.extend(
+                transformation
+                    .output_claims()
+                    .filter_map(|output| output.claim()),
+            );
         }
     }
 
@@ -139,16 +144,23 @@ impl Claims {
     /// stays on the page.
     pub(super) fn add_validations(&mut self, effective: &Effective, visit: &Visit<'_>) {
         for (_, profile) in &visit.profiles {
-            let called = profile.validation_profiles().filter_map(|validation| validation.profile());
+            let called = profile
+                .validation_profiles()
+                .filter_map(|validation| validation.profile());
             let controls = profile
                 .display_claims()
                 .filter_map(|claim| effective.display_control(claim.display_control()?));
             let actions = controls.flat_map(|control| control.actions().collect::<Vec<_>>());
             let acting = actions.flat_map(|action| {
                 let profiles = action.validation_profiles();
-                profiles.filter_map(|validation| validation.profile()).collect::<Vec<_>>()
+                profiles
+                    .filter_map(|validation| validation.profile())
+                    .collect::<Vec<_>>()
             });
-            for called in called.chain(acting).filter_map(|id| effective.technical_profile(id)) {
+            for called in called
+                .chain(acting)
+                .filter_map(|id| effective.technical_profile(id))
+            {
                 self.add_profile(effective, &called);
             }
         }

@@ -6,7 +6,9 @@ use super::scope::Scope;
 use super::spelling::nearest;
 use crate::policy::finding::{Finding, Severity};
 use crate::policy::source::Span;
-use crate::policy::view::{ClaimsProviderSelection, OrchestrationStep, StepKind, SubJourneyKind, same_id};
+use crate::policy::view::{
+    ClaimsProviderSelection, OrchestrationStep, StepKind, SubJourneyKind, same_id,
+};
 use crate::policy::xml::Element;
 
 /// A journey or a sub-journey, as the policy has it after merging.
@@ -30,7 +32,9 @@ impl<'a> Journey<'a> {
         let root = &scope.file.document.root;
         let effective = scope.effective;
         let stated = |list: &str, item: &'static str| -> Vec<&str> {
-            root.list(list, item).filter_map(|own| own.value("Id")).collect()
+            root.list(list, item)
+                .filter_map(|own| own.value("Id"))
+                .collect()
         };
         let mut own: Vec<Self> = Vec::new();
         for id in stated("UserJourneys", "UserJourney") {
@@ -117,7 +121,10 @@ fn orders(scope: &Scope<'_>, journey: &Journey<'_>, findings: &mut Vec<Finding>)
                 11,
                 Severity::Error,
                 order_span(step),
-                format!("{} has a step {order}, but no step {expected}", journey.called()),
+                format!(
+                    "{} has a step {order}, but no step {expected}",
+                    journey.called()
+                ),
             )
             .b2c(format!(
                 "{} was expected to have step with order \"{expected}\" but it was not found.",
@@ -186,7 +193,9 @@ fn selection(
     findings: &mut Vec<Finding>,
 ) {
     let selections: Vec<_> = step.selections().collect();
-    let targets = selections.iter().any(|selection| selection.target().is_some());
+    let targets = selections
+        .iter()
+        .any(|selection| selection.target().is_some());
     let exchange_follows = after.is_some_and(|next| next.kind() == Some(StepKind::ClaimsExchange));
     if targets && is_selection(step) && !exchange_follows {
         findings.push(no_exchange_follows(scope, journey, step, after));
@@ -210,13 +219,16 @@ fn no_exchange_follows(
     after: Option<&OrchestrationStep<'_>>,
 ) -> Finding {
     let found = match after {
-        Some(next) => format!("step {} is {}", number(next), next.element.value("Type").unwrap_or("none")),
+        Some(next) => format!(
+            "step {} is {}",
+            number(next),
+            next.element.value("Type").unwrap_or("none")
+        ),
         None => "it is the last one".to_owned(),
     };
-    let span = after.and_then(|next| next.element.attribute("Type")).map_or_else(
-        || order_span(step),
-        |kind| kind.value_span,
-    );
+    let span = after
+        .and_then(|next| next.element.attribute("Type"))
+        .map_or_else(|| order_span(step), |kind| kind.value_span);
     Finding::new(
         13,
         Severity::Error,
@@ -247,7 +259,10 @@ fn unknown_exchange(
     step: &OrchestrationStep<'_>,
     findings: &mut Vec<Finding>,
 ) {
-    let ids: Vec<&str> = place.claims_exchanges().map(|exchange| exchange.id()).collect();
+    let ids: Vec<&str> = place
+        .claims_exchanges()
+        .map(|exchange| exchange.id())
+        .collect();
     if ids.iter().any(|known| same_id(known, id)) {
         return;
     }
@@ -264,7 +279,9 @@ fn unknown_exchange(
     let span = selection
         .element
         .attribute(attribute)
-        .map_or(selection.element.name_span, |attribute| attribute.value_span);
+        .map_or(selection.element.name_span, |attribute| {
+            attribute.value_span
+        });
     findings.push(
         Finding::new(
             14,
@@ -292,11 +309,16 @@ fn repeated_exchanges(scope: &Scope<'_>, journey: &Journey<'_>, findings: &mut V
     let exchanges: Vec<_> = journey
         .steps
         .iter()
-        .flat_map(|step| step.claims_exchanges().map(move |exchange| (step, exchange)))
+        .flat_map(|step| {
+            step.claims_exchanges()
+                .map(move |exchange| (step, exchange))
+        })
         .collect();
     for (at, (step, exchange)) in exchanges.iter().enumerate() {
         let earlier = exchanges.iter().take(at);
-        let Some((other_step, other)) = earlier.into_iter().find(|(_, other)| other.id() == exchange.id())
+        let Some((other_step, other)) = earlier
+            .into_iter()
+            .find(|(_, other)| other.id() == exchange.id())
         else {
             continue;
         };
@@ -309,7 +331,9 @@ fn repeated_exchanges(scope: &Scope<'_>, journey: &Journey<'_>, findings: &mut V
             ((other_step, other), (step, exchange))
         };
         let span = |element: &Element| {
-            element.attribute("Id").map_or(element.name_span, |id| id.value_span)
+            element
+                .attribute("Id")
+                .map_or(element.name_span, |id| id.value_span)
         };
         findings.push(
             Finding::new(
@@ -343,16 +367,11 @@ fn sub_journeys(scope: &Scope<'_>, journey: &Journey<'_>, findings: &mut Vec<Fin
                 findings.push(
                     Finding::new(
                         37,
-                        Severity::Error,
+                        Severity::Warning,
                         order_span(step),
                         format!("{} calls a sub-journey in step {}", journey.called(), number(step)),
                     )
-                    .b2c(format!(
-                        "{} has step {} of type InvokeSubJourney: a sub journey cannot invoke another sub journey.",
-                        journey.b2c(scope),
-                        number(step)
-                    ))
-                    .mend("move the steps of the inner one into the outer one, or call it from the journey"),
+.mend("call it from the journey, one after the other: the documents say that sub-journeys do not nest, though policies of Microsoft's do"),
                 );
             }
             if step.sub_journeys().next().is_none() {
@@ -374,13 +393,19 @@ fn sub_journeys(scope: &Scope<'_>, journey: &Journey<'_>, findings: &mut Vec<Fin
     let transfers = journey.kind == JourneyKind::Sub(Some(SubJourneyKind::Transfer));
     let sends = |step: &OrchestrationStep<'_>| step.kind() == Some(StepKind::SendClaims);
     if transfers && !journey.steps.iter().any(sends) {
-        let span = journey.element.attribute("Type").map_or(journey.element.name_span, |kind| kind.value_span);
+        let span = journey
+            .element
+            .attribute("Type")
+            .map_or(journey.element.name_span, |kind| kind.value_span);
         findings.push(
             Finding::new(
                 37,
                 Severity::Error,
                 span,
-                format!("{} does not come back, but sends no claims either", journey.called()),
+                format!(
+                    "{} does not come back, but sends no claims either",
+                    journey.called()
+                ),
             )
             .b2c(format!(
                 "{} is of type Transfer and must have an orchestration step of type SendClaims.",
@@ -391,14 +416,21 @@ fn sub_journeys(scope: &Scope<'_>, journey: &Journey<'_>, findings: &mut Vec<Fin
     }
 }
 
-fn unknown_sub_journey(scope: &Scope<'_>, id: &str, candidate: &Element, findings: &mut Vec<Finding>) {
+fn unknown_sub_journey(
+    scope: &Scope<'_>,
+    id: &str,
+    candidate: &Element,
+    findings: &mut Vec<Finding>,
+) {
     if scope.effective.sub_journey(id).is_some() || !scope.is_own(candidate.span) {
         return;
     }
     let ids = scope.effective.sub_journeys();
     let mend = match nearest(id, ids.map(|known| known.id())) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("declare <SubJourney Id=\"{id}\"> in this policy or in one it inherits from"),
+        None => {
+            format!("declare <SubJourney Id=\"{id}\"> in this policy or in one it inherits from")
+        }
     };
     let span = candidate
         .attribute("SubJourneyReferenceId")

@@ -174,7 +174,11 @@ fn settle(set: &PolicySet, found: Vec<Finding>, options: &Options) -> (Vec<Findi
         })
         .collect();
     let allowed = count - findings.len();
-    findings.extend(suppressions.into_values().flat_map(|comments| comments.finish(options)));
+    findings.extend(
+        suppressions
+            .into_values()
+            .flat_map(|comments| comments.finish(options)),
+    );
     findings.sort_by(|one, other| {
         (one.span, one.rule, &one.message).cmp(&(other.span, other.rule, &other.message))
     });

@@ -5,12 +5,21 @@ use std::collections::BTreeSet;
 use super::journeys::{number, order_span};
 use super::scope::Scope;
 use crate::policy::finding::{Finding, Severity};
-use crate::policy::view::{OrchestrationStep, ProviderKind, StepKind, TechnicalProfile, UserJourney, ValidationProfile, same_id};
+use crate::policy::view::{
+    OrchestrationStep, ProviderKind, StepKind, TechnicalProfile, UserJourney, ValidationProfile,
+    same_id,
+};
 use crate::policy::xml::Element;
 
 pub(super) fn check(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
-    let providers = scope.file.document.root.list("ClaimsProviders", "ClaimsProvider");
-    for stated in providers.flat_map(|provider| provider.list("TechnicalProfiles", "TechnicalProfile")) {
+    let providers = scope
+        .file
+        .document
+        .root
+        .list("ClaimsProviders", "ClaimsProvider");
+    for stated in
+        providers.flat_map(|provider| provider.list("TechnicalProfiles", "TechnicalProfile"))
+    {
         let id = stated.value("Id").unwrap_or_default();
         if let Some(profile) = scope.effective.technical_profile(id) {
             validations(scope, &profile, findings);
@@ -30,7 +39,8 @@ fn validations(scope: &Scope<'_>, profile: &TechnicalProfile<'_>, findings: &mut
             continue;
         };
         let inherited = all.iter().skip(at + 1).find(|other| {
-            !scope.is_own(other.element.span) && other.profile().is_some_and(|name| same_id(name, id))
+            !scope.is_own(other.element.span)
+                && other.profile().is_some_and(|name| same_id(name, id))
         });
         if let Some(inherited) = inherited {
             findings.push(restated(scope, profile, own, inherited, id));
@@ -47,11 +57,16 @@ fn restated(
 ) -> Finding {
     let span = |validation: &ValidationProfile<'_>| {
         let reference = validation.element.attribute("ReferenceId");
-        reference.map_or(validation.element.name_span, |reference| reference.value_span)
+        reference.map_or(validation.element.name_span, |reference| {
+            reference.value_span
+        })
     };
     let called = scope.effective.technical_profile(id);
     let creates = called.is_some_and(|called| refuses_the_second_time(&called));
-    let guarded = [own, inherited].iter().any(|validation| validation.preconditions().next().is_some());
+    // Each may run when the other does not.
+    let guarded = [own, inherited]
+        .iter()
+        .all(|validation| validation.preconditions().next().is_some());
     let severity = match (creates, guarded) {
         (true, false) => Severity::Error,
         (true, true) => Severity::Warning,
@@ -87,7 +102,10 @@ fn refuses_the_second_time(profile: &TechnicalProfile<'_>) -> bool {
 /// P21: journeys are merged step by step, so what the base has more stays.
 fn journey(scope: &Scope<'_>, stated: &Element, findings: &mut Vec<Finding>) {
     let id = stated.value("Id").unwrap_or_default();
-    let base = scope.file.base_file().and_then(|base| scope.set.effective(base));
+    let base = scope
+        .file
+        .base_file()
+        .and_then(|base| scope.set.effective(base));
     let Some(base) = base else {
         return;
     };
@@ -100,8 +118,14 @@ fn journey(scope: &Scope<'_>, stated: &Element, findings: &mut Vec<Finding>) {
         return;
     }
     let whole = is_whole(&own.steps());
-    let severity = if whole { Severity::Warning } else { Severity::Info };
-    let span = stated.attribute("Id").map_or(stated.name_span, |id| id.value_span);
+    let severity = if whole {
+        Severity::Warning
+    } else {
+        Severity::Info
+    };
+    let span = stated
+        .attribute("Id")
+        .map_or(stated.name_span, |id| id.value_span);
     let mend = if whole {
         format!(
             "give the journey an id of its own and name it in DefaultUserJourney: `{id}` is not replaced, its steps are merged by number"
@@ -122,7 +146,11 @@ fn journey(scope: &Scope<'_>, stated: &Element, findings: &mut Vec<Finding>) {
     for step in difference.leftover.iter().chain(&difference.mixed) {
         finding = finding.related(
             order_span(step),
-            format!("step {} of `{}`", number(step), scope.policy_in(step.element.span.file)),
+            format!(
+                "step {} of `{}`",
+                number(step),
+                scope.policy_in(step.element.span.file)
+            ),
         );
     }
     findings.push(finding);
@@ -157,7 +185,9 @@ impl<'a> Difference<'a> {
 
 /// What a step does, by name.
 fn parts(step: &OrchestrationStep<'_>) -> BTreeSet<String> {
-    let exchanges = step.claims_exchanges().map(|exchange| exchange.id().to_lowercase());
+    let exchanges = step
+        .claims_exchanges()
+        .map(|exchange| exchange.id().to_lowercase());
     let selections = step.selections().filter_map(|selection| {
         let named = selection.target().or(selection.validation())?;
         Some(format!("→ {}", named.to_lowercase()))
@@ -169,7 +199,10 @@ fn parts(step: &OrchestrationStep<'_>) -> BTreeSet<String> {
 /// one does who means to replace another.
 fn is_whole(steps: &[OrchestrationStep<'_>]) -> bool {
     let first = steps.first().is_some_and(|step| step.order() == Some(1));
-    first && steps.iter().any(|step| step.kind() == Some(StepKind::SendClaims))
+    first
+        && steps
+            .iter()
+            .any(|step| step.kind() == Some(StepKind::SendClaims))
 }
 
 /// `1 CombinedSignInAndSignUp, 2 ClaimsExchange A + B (A of Base), …`.

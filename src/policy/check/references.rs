@@ -33,26 +33,70 @@ const ATTRIBUTES: [(&str, &str, Target); 20] = [
     ("OutputClaim", "ClaimTypeReferenceId", ClaimType),
     ("PersistedClaim", "ClaimTypeReferenceId", ClaimType),
     ("DisplayClaim", "ClaimTypeReferenceId", ClaimType),
-    ("InputClaimsTransformation", "ReferenceId", ClaimsTransformation),
-    ("OutputClaimsTransformation", "ReferenceId", ClaimsTransformation),
-    ("ClaimsExchange", "TechnicalProfileReferenceId", Target::TechnicalProfile),
-    ("ValidationTechnicalProfile", "ReferenceId", Target::TechnicalProfile),
-    ("IncludeTechnicalProfile", "ReferenceId", Target::TechnicalProfile),
-    ("UseTechnicalProfileForSessionManagement", "ReferenceId", Target::TechnicalProfile),
-    ("OrchestrationStep", "CpimIssuerTechnicalProfileReferenceId", Target::TechnicalProfile),
-    ("UserJourney", "DefaultCpimIssuerTechnicalProfileReferenceId", Target::TechnicalProfile),
+    (
+        "InputClaimsTransformation",
+        "ReferenceId",
+        ClaimsTransformation,
+    ),
+    (
+        "OutputClaimsTransformation",
+        "ReferenceId",
+        ClaimsTransformation,
+    ),
+    (
+        "ClaimsExchange",
+        "TechnicalProfileReferenceId",
+        Target::TechnicalProfile,
+    ),
+    (
+        "ValidationTechnicalProfile",
+        "ReferenceId",
+        Target::TechnicalProfile,
+    ),
+    (
+        "IncludeTechnicalProfile",
+        "ReferenceId",
+        Target::TechnicalProfile,
+    ),
+    (
+        "UseTechnicalProfileForSessionManagement",
+        "ReferenceId",
+        Target::TechnicalProfile,
+    ),
+    (
+        "OrchestrationStep",
+        "CpimIssuerTechnicalProfileReferenceId",
+        Target::TechnicalProfile,
+    ),
+    (
+        "UserJourney",
+        "DefaultCpimIssuerTechnicalProfileReferenceId",
+        Target::TechnicalProfile,
+    ),
     (
         "ValidationClaimsExchangeTechnicalProfile",
         "TechnicalProfileReferenceId",
         Target::TechnicalProfile,
     ),
-    ("AuthorizationTechnicalProfile", "ReferenceId", Target::TechnicalProfile),
-    ("From", "TechnicalProfileReferenceId", Target::TechnicalProfile),
+    (
+        "AuthorizationTechnicalProfile",
+        "ReferenceId",
+        Target::TechnicalProfile,
+    ),
+    (
+        "From",
+        "TechnicalProfileReferenceId",
+        Target::TechnicalProfile,
+    ),
     ("OrchestrationStep", "ContentDefinitionReferenceId", Page),
     ("DisplayClaim", "DisplayControlReferenceId", DisplayControl),
     ("PredicateReference", "Id", Predicate),
     ("PredicateValidationReference", "Id", PredicateValidation),
-    ("LocalizedResourcesReference", "LocalizedResourcesReferenceId", LocalizedResources),
+    (
+        "LocalizedResourcesReference",
+        "LocalizedResourcesReferenceId",
+        LocalizedResources,
+    ),
 ];
 
 /// Metadata whose value is a claim's id.
@@ -134,9 +178,10 @@ impl Target {
             Self::PredicateValidation => {
                 nearest(id, effective.predicate_validations().map(|item| item.id()))
             }
-            Self::LocalizedResources => {
-                nearest(id, effective.all_localized_resources().map(|item| item.id()))
-            }
+            Self::LocalizedResources => nearest(
+                id,
+                effective.all_localized_resources().map(|item| item.id()),
+            ),
         }
     }
 
@@ -175,9 +220,18 @@ pub(super) fn check(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn walk(scope: &Scope<'_>, element: &Element, findings: &mut Vec<Finding>) {
-    for (_, attribute, target) in ATTRIBUTES.iter().filter(|(name, ..)| *name == &*element.name) {
+    for (_, attribute, target) in ATTRIBUTES
+        .iter()
+        .filter(|(name, ..)| *name == &*element.name)
+    {
         if let Some(attribute) = element.attribute(attribute) {
-            refer(scope, *target, &attribute.value, attribute.value_span, findings);
+            refer(
+                scope,
+                *target,
+                &attribute.value,
+                attribute.value_span,
+                findings,
+            );
         }
     }
     match &*element.name {
@@ -190,14 +244,26 @@ fn walk(scope: &Scope<'_>, element: &Element, findings: &mut Vec<Finding>) {
         "TechnicalProfile" => metadata(scope, element, findings),
         "IncludeClaimsFromTechnicalProfile" => {
             if let Some(id) = &element.text {
-                refer(scope, Target::TechnicalProfile, &id.value, id.span, findings);
+                refer(
+                    scope,
+                    Target::TechnicalProfile,
+                    &id.value,
+                    id.span,
+                    findings,
+                );
             }
         }
         "InputTokenSources" => {
             // They are named like technical profiles, but name one.
             for source in element.all("TechnicalProfile") {
                 if let Some(id) = source.attribute("Id") {
-                    refer(scope, Target::TechnicalProfile, &id.value, id.value_span, findings);
+                    refer(
+                        scope,
+                        Target::TechnicalProfile,
+                        &id.value,
+                        id.value_span,
+                        findings,
+                    );
                 }
             }
             return;
@@ -215,7 +281,9 @@ fn metadata(scope: &Scope<'_>, profile: &Element, findings: &mut Vec<Finding>) {
         let (Some(key), Some(value)) = (item.value("Key"), &item.text) else {
             continue;
         };
-        let named = CLAIM_METADATA.iter().any(|own| own.eq_ignore_ascii_case(key));
+        let named = CLAIM_METADATA
+            .iter()
+            .any(|own| own.eq_ignore_ascii_case(key));
         let target = if named {
             ClaimType
         } else if key.eq_ignore_ascii_case("ContentDefinitionReferenceId") {
@@ -223,7 +291,15 @@ fn metadata(scope: &Scope<'_>, profile: &Element, findings: &mut Vec<Finding>) {
         } else {
             continue;
         };
+        let before = findings.len();
         refer(scope, target, &value.value, value.span, findings);
+        // B2C reads metadata when the profile runs, and then knows the child.
+        for finding in findings.iter_mut().skip(before) {
+            if !finding.related.is_empty() {
+                finding.severity = Severity::Warning;
+                finding.b2c = None;
+            }
+        }
     }
 }
 
@@ -286,7 +362,9 @@ fn include_circle(scope: &Scope<'_>, profile: &TechnicalProfile<'_>, findings: &
     let mut names = vec![stated.id()];
     let mut next = stated.include();
     while let Some(profile) = next.and_then(|id| scope.effective.stated_profile(id)) {
-        let known = names.iter().position(|name| name.eq_ignore_ascii_case(profile.id()));
+        let known = names
+            .iter()
+            .position(|name| name.eq_ignore_ascii_case(profile.id()));
         if let Some(at) = known {
             // A circle further on is told of there.
             if at == 0 {
@@ -296,7 +374,10 @@ fn include_circle(scope: &Scope<'_>, profile: &TechnicalProfile<'_>, findings: &
                         8,
                         Severity::Error,
                         reference.value_span,
-                        format!("the technical profiles include each other: {}", names.join(" → ")),
+                        format!(
+                            "the technical profiles include each other: {}",
+                            names.join(" → ")
+                        ),
                     )
                     .mend("take one of the IncludeTechnicalProfile away"),
                 );
@@ -323,7 +404,10 @@ const PAGES: [&str; 9] = [
 
 fn data_uri(definition: &Element, findings: &mut Vec<Finding>) {
     const PREFIX: &str = "urn:com:microsoft:aad:b2c:elements:";
-    let Some(uri) = definition.child("DataUri").and_then(|uri| uri.text.as_ref()) else {
+    let Some(uri) = definition
+        .child("DataUri")
+        .and_then(|uri| uri.text.as_ref())
+    else {
         return;
     };
     if uri.value.contains('{') {

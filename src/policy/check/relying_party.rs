@@ -118,7 +118,11 @@ fn unknown_journey(scope: &Scope<'_>, entry: &Entry<'_>, findings: &mut Vec<Find
 
 /// P16.
 fn ends(scope: &Scope<'_>, flow: &Flow<'_>, findings: &mut Vec<Finding>) {
-    let sending = || flow.visits.iter().filter(|visit| visit.step.kind() == Some(StepKind::SendClaims));
+    let sending = || {
+        flow.visits
+            .iter()
+            .filter(|visit| visit.step.kind() == Some(StepKind::SendClaims))
+    };
     let id = flow.journey.id();
     if sending().next().is_none() {
         let attribute = flow.journey.element.attribute("Id");
@@ -163,15 +167,26 @@ fn ends(scope: &Scope<'_>, flow: &Flow<'_>, findings: &mut Vec<Finding>) {
 /// P09, as far as pages are reached.
 fn pages(scope: &Scope<'_>, flow: &Flow<'_>, findings: &mut Vec<Finding>) {
     for visit in &flow.visits {
-        let place = format!("orchestration step {} of `{}`", number(&visit.step), visit.journey);
+        let place = format!(
+            "orchestration step {} of `{}`",
+            number(&visit.step),
+            visit.journey
+        );
         match visit.step.kind() {
             Some(StepKind::ClaimsProviderSelection | StepKind::CombinedSignInAndSignUp) => {
-                let of_profile = visit.profiles.iter().find_map(|(_, profile)| profile.content_definition());
+                let of_profile = visit
+                    .profiles
+                    .iter()
+                    .find_map(|(_, profile)| profile.content_definition());
                 let id = visit.step.content_definition().or(of_profile);
                 shown(scope, id, order_span(&visit.step), &place, findings);
             }
             Some(StepKind::ClaimsExchange) => {
-                for (exchange, profile) in visit.profiles.iter().filter(|(_, profile)| shows_page(profile)) {
+                for (exchange, profile) in visit
+                    .profiles
+                    .iter()
+                    .filter(|(_, profile)| shows_page(profile))
+                {
                     let span = exchange
                         .element
                         .attribute("TechnicalProfileReferenceId")
@@ -184,7 +199,13 @@ fn pages(scope: &Scope<'_>, flow: &Flow<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn shown(scope: &Scope<'_>, id: Option<&str>, span: Span, place: &str, findings: &mut Vec<Finding>) {
+fn shown(
+    scope: &Scope<'_>,
+    id: Option<&str>,
+    span: Span,
+    place: &str,
+    findings: &mut Vec<Finding>,
+) {
     match id {
         None => page(scope, None, span, place, findings),
         // What is not declared is told of where it is named.
@@ -266,15 +287,23 @@ fn outputs(
             continue;
         }
         let only_validated = validated.has(claim);
-        let severity = if only_validated { Severity::Warning } else { Severity::Error };
+        let severity = if only_validated {
+            Severity::Warning
+        } else {
+            Severity::Error
+        };
         let span = output
             .element
             .attribute("ClaimTypeReferenceId")
             .map_or(output.element.name_span, |id| id.value_span);
         let mend = if only_validated {
-            format!("a validation technical profile gives it: list `{claim}` among the OutputClaims of the page that calls it")
+            format!(
+                "a validation technical profile gives it: list `{claim}` among the OutputClaims of the page that calls it"
+            )
         } else {
-            format!("list `{claim}` among the OutputClaims of a technical profile of the journey, or give it a DefaultValue here")
+            format!(
+                "list `{claim}` among the OutputClaims of a technical profile of the journey, or give it a DefaultValue here"
+            )
         };
         findings.push(
             Finding::new(
@@ -310,7 +339,9 @@ fn subject(scope: &Scope<'_>, profile: &TechnicalProfile<'_>, findings: &mut Vec
             (None, Some(claim)) => {
                 names.push(claim);
                 let claim_type = scope.effective.claim_type(claim);
-                let protocol = profile.protocol().and_then(|protocol| protocol.value("Name"));
+                let protocol = profile
+                    .protocol()
+                    .and_then(|protocol| protocol.value("Name"));
                 let default = claim_type.and_then(|kind| kind.default_partner_name(protocol?));
                 names.extend(default);
             }
@@ -321,7 +352,9 @@ fn subject(scope: &Scope<'_>, profile: &TechnicalProfile<'_>, findings: &mut Vec
         return;
     }
     let under_its_id = profile.output_claims().find(|output| {
-        output.claim().is_some_and(|claim| same_id(claim, &subject.value))
+        output
+            .claim()
+            .is_some_and(|claim| same_id(claim, &subject.value))
     });
     let mend = match under_its_id.and_then(|output| output.partner_name()) {
         Some(partner) => format!("write `{partner}`: what counts is the name in the token"),
@@ -347,15 +380,27 @@ fn subject(scope: &Scope<'_>, profile: &TechnicalProfile<'_>, findings: &mut Vec
 
 /// P31: exchanges that no button leads to, and buttons that lead nowhere.
 fn selected(scope: &Scope<'_>, visit: &Visit<'_>, findings: &mut Vec<Finding>) {
-    let (Some(before), true) = (&visit.before, visit.step.kind() == Some(StepKind::ClaimsExchange)) else {
+    let (Some(before), true) = (
+        &visit.before,
+        visit.step.kind() == Some(StepKind::ClaimsExchange),
+    ) else {
         return;
     };
     if !is_selection(&before.step) {
         return;
     }
-    let ids: Vec<&str> = visit.step.claims_exchanges().map(|exchange| exchange.id()).collect();
+    let ids: Vec<&str> = visit
+        .step
+        .claims_exchanges()
+        .map(|exchange| exchange.id())
+        .collect();
     let mut chosen: Vec<String> = Vec::new();
-    chosen.extend(before.step.selections().filter_map(|selection| Some(selection.target()?.to_owned())));
+    chosen.extend(
+        before
+            .step
+            .selections()
+            .filter_map(|selection| Some(selection.target()?.to_owned())),
+    );
     for (_, profile) in &before.profiles {
         for key in ["SignUpTarget", "setting.forgotPasswordLinkOverride"] {
             let Some(item) = profile.metadata_item(key) else {
@@ -363,7 +408,8 @@ fn selected(scope: &Scope<'_>, visit: &Visit<'_>, findings: &mut Vec<Finding>) {
             };
             let target = item.text().unwrap_or_default();
             chosen.push(target.to_owned());
-            let shown = key != "SignUpTarget" || profile.metadata_flag("setting.showSignupLink") != Some(false);
+            let shown = key != "SignUpTarget"
+                || profile.metadata_flag("setting.showSignupLink") != Some(false);
             if shown && !target.is_empty() && !ids.iter().any(|id| same_id(id, target)) {
                 findings.push(dead_link(scope, visit, item, key, &ids));
             }
@@ -376,7 +422,10 @@ fn selected(scope: &Scope<'_>, visit: &Visit<'_>, findings: &mut Vec<Finding>) {
         if chosen.iter().any(|id| same_id(id, exchange.id())) {
             continue;
         }
-        let span = exchange.element.attribute("Id").map_or(exchange.element.name_span, |id| id.value_span);
+        let span = exchange
+            .element
+            .attribute("Id")
+            .map_or(exchange.element.name_span, |id| id.value_span);
         findings.push(
             Finding::new(
                 31,
@@ -408,7 +457,11 @@ fn dead_link(
 ) -> Finding {
     let target = item.text().unwrap_or_default();
     let span = item.text.as_ref().map_or(item.name_span, |text| text.span);
-    let link = if key == "SignUpTarget" { "sign-up" } else { "password" };
+    let link = if key == "SignUpTarget" {
+        "sign-up"
+    } else {
+        "password"
+    };
     let step = number(&visit.step);
     let mend = match nearest(target, ids.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),

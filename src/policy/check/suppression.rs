@@ -124,13 +124,18 @@ fn scope(comment: Span, root: &Element, source: &Source) -> Option<std::ops::Ran
     let line = before.rfind('\n').map_or(0, |at| at + 1);
     if !before.get(line..)?.trim().is_empty() {
         let after = text.get(comment.end as usize..)?;
-        let end = after.find('\n').map_or(text.len(), |at| comment.end as usize + at);
+        let end = after
+            .find('\n')
+            .map_or(text.len(), |at| comment.end as usize + at);
         return Some(u32::try_from(line).ok()?..u32::try_from(end).ok()?);
     }
     let next = following(root, comment.end)?;
     // No end tag between: it would be somebody else's.
     let between = text.get(comment.end as usize..next.span.start as usize)?;
-    without_comments(between).trim().is_empty().then_some(next.span.start..next.span.end)
+    without_comments(between)
+        .trim()
+        .is_empty()
+        .then_some(next.span.start..next.span.end)
 }
 
 /// The first element that begins behind a place.

@@ -143,5 +143,4 @@ pub(super) const DEPLOYMENT_MODE: Simple = Simple::OneOf(
 );
 pub(super) const SESSION_EXPIRY: Simple =
     Simple::OneOf("SessionExpiryTypeTYPE", &["Rolling", "Absolute"]);
-pub(super) const PATTERN: Simple = Simple::OneOf("PatternTYPE", &["Prefix"]);
 pub(super) const SUB_JOURNEY: Simple = Simple::OneOf("SubJourneyTYPE", &["Transfer", "Call"]);
