@@ -3,6 +3,8 @@
 
 mod build;
 mod check;
+mod explain;
+mod plan;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -29,6 +31,7 @@ pub(super) struct PolicyCommand {
 enum Action {
     Check(check::CheckCommand),
     Build(build::BuildCommand),
+    Plan(plan::PlanCommand),
 }
 
 /// The command cannot be carried out as it was given: a path that cannot be
@@ -42,6 +45,7 @@ impl PolicyCommand {
         match self.action {
             Action::Check(command) => command.run(),
             Action::Build(command) => command.run(),
+            Action::Plan(command) => command.run().await,
         }
     }
 }

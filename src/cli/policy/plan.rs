@@ -11,10 +11,9 @@ use secrecy::SecretString;
 use super::{Misuse, colours, print_findings};
 use crate::cli::Failure;
 use crate::oidc;
+use crate::policy::check;
 use crate::policy::finding::{Finding, Severity};
-use crate::policy::plan::apply::{
-    self, ApplyError, Event, Outcome, Pace, Resend, Stopped,
-};
+use crate::policy::plan::apply::{self, ApplyError, Event, Outcome, Pace, Resend, Stopped};
 use crate::policy::plan::graph::{Graph, GraphError};
 use crate::policy::plan::{self, Plan, Step, What};
 use crate::policy::report::{text, visible_line};
@@ -92,13 +91,30 @@ impl PlanCommand {
         Ok(ExitCode::FAILURE)
     }
 
+    /// Whether nothing keeps the policies from being sent.
+    fn checks(&self, plan: &Plan, set: &PolicySet) -> bool {
+        let options = check::Options {
+            external: self.external.clone(),
+            tenant: plan.tenant.clone(),
+            built: true,
+        };
+        let mut findings = check::check(set, &options).findings;
+        findings.retain(|finding| finding.severity == Severity::Error);
+        print_findings(&set.sources, &findings);
+        if findings.is_empty() || !self.no_check {
+            return findings.is_empty();
+        }
+        println!("WARNING: --no-check: these policies are sent with errors in them\n");
+        true
+    }
+
     async fn apply(&self, plan: &Plan, set: &PolicySet) -> Result<ExitCode, Failure> {
         if !plan.problems.is_empty() {
             print_findings(&set.sources, &plan.problems);
             println!("Nothing was sent.");
             return Ok(ExitCode::FAILURE);
         }
-        if !self.checks(set) {
+        if !self.checks(plan, set) {
             println!("Nothing was sent: mend the errors, or insist with --no-check.");
             return Ok(ExitCode::FAILURE);
         }
@@ -179,7 +195,11 @@ fn print_stopped(plan: &Plan, set: &PolicySet, stopped: &Stopped) {
     if let Some(advice) = advice(&step.what, &stopped.error) {
         println!("{advice}\n");
     }
-    println!("Done: {} of {} steps. Not done:", stopped.done, plan.steps.len());
+    println!(
+        "Done: {} of {} steps. Not done:",
+        stopped.done,
+        plan.steps.len()
+    );
     for step in plan.steps.iter().skip(stopped.done) {
         println!("  {}", visible_line(&step.name()));
     }
@@ -198,7 +218,9 @@ fn advice(what: &What, error: &ApplyError) -> Option<String> {
         What::Attachment(_) => "IdentityUserFlow.ReadWrite.All",
     };
     match refusal.status {
-        401 => Some(format!("The token in {TOKEN} is not valid, or no longer: get a new one.")),
+        401 => Some(format!(
+            "The token in {TOKEN} is not valid, or no longer: get a new one."
+        )),
         403 => Some(format!(
             "The token in {TOKEN} needs the permission {permission} at this tenant."
         )),

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use files::{ReadError, read, read_settings};
-pub use output::{OutputError, Written, write};
+pub use output::{OutputError, Written, is_output, write};
 pub use settings::read as parse_settings;
 pub use settings::{AppSettings, Environment};
 

@@ -20,20 +20,20 @@ const SEGMENT: AsciiSet = NON_ALPHANUMERIC
     .remove(b'~');
 
 /// A rule, as a viewer explains it.
-pub struct Rule<'a> {
+pub struct Rule {
     pub id: String,
     pub severity: Severity,
-    pub title: &'a str,
+    pub title: String,
     /// Why it is wrong.
-    pub explanation: &'a str,
+    pub explanation: String,
     /// How it is mended.
-    pub help: &'a str,
+    pub help: String,
 }
 
 /// The whole log. Paths below `root`, which is absolute, become relative to it.
 pub fn render(
     report: &Report<'_>,
-    rules: &[Rule<'_>],
+    rules: &[Rule],
     root: &Path,
 ) -> Result<String, serde_json::Error> {
     let results = report.entries.iter();
@@ -55,7 +55,7 @@ pub fn render(
     }))
 }
 
-fn rule(rule: &Rule<'_>) -> Value {
+fn rule(rule: &Rule) -> Value {
     json!({
         "id": rule.id,
         "shortDescription": {"text": rule.title},
@@ -65,7 +65,7 @@ fn rule(rule: &Rule<'_>) -> Value {
     })
 }
 
-fn result(report: &Report<'_>, entry: &Entry<'_>, rules: &[Rule<'_>], root: &Path) -> Value {
+fn result(report: &Report<'_>, entry: &Entry<'_>, rules: &[Rule], root: &Path) -> Value {
     let related = entry.related.iter().enumerate();
     let related = related.map(|(id, (span, text))| {
         json!({
@@ -206,9 +206,9 @@ mod tests {
         let rules = ["P10", "P20"].map(|id| Rule {
             id: id.to_owned(),
             severity: Severity::Error,
-            title: "Title",
-            explanation: "Why.",
-            help: "How.",
+            title: "Title".to_owned(),
+            explanation: "Why.".to_owned(),
+            help: "How.".to_owned(),
         });
         let text = render(&report, &rules, Path::new("/root")).unwrap();
         let log: Value = serde_json::from_str(&text).unwrap();
