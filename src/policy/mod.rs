@@ -11,6 +11,7 @@ pub mod merge;
 pub mod plan;
 pub mod report;
 pub mod set;
+pub mod show;
 pub mod source;
 pub mod user_flow;
 pub mod view;

@@ -5,6 +5,7 @@ mod build;
 mod check;
 mod explain;
 mod plan;
+mod show;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -32,6 +33,7 @@ enum Action {
     Check(check::CheckCommand),
     Build(build::BuildCommand),
     Plan(plan::PlanCommand),
+    Show(show::ShowCommand),
 }
 
 /// The command cannot be carried out as it was given: a path that cannot be
@@ -46,6 +48,7 @@ impl PolicyCommand {
             Action::Check(command) => command.run(),
             Action::Build(command) => command.run(),
             Action::Plan(command) => command.run().await,
+            Action::Show(command) => command.run(),
         }
     }
 }
