@@ -1,9 +1,13 @@
 //! The rules.
 
+mod claims;
 mod data_type;
+mod display;
 mod providers;
 mod reach;
+mod resolvers;
 mod scope;
+mod settings;
 mod spelling;
 pub mod transformations;
 
@@ -23,7 +27,19 @@ pub fn detail(set: &PolicySet) -> Vec<Finding> {
             complete: set.chain(file.file).is_ok(),
         };
         transformations::check(&scope, &mut findings);
+        resolvers::check(&scope, &mut findings);
+        let all = std::env::var("ALL").is_ok();
+        settings::check(
+            &scope,
+            settings::Target {
+                built: all,
+                production: all,
+            },
+            &mut findings,
+        );
         if scope.complete {
+            claims::check(&scope, &mut findings);
+            display::check(&scope, &mut findings);
             providers::check(&scope, &mut findings);
         }
     }
