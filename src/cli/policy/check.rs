@@ -36,10 +36,20 @@ pub(super) struct CheckCommand {
     #[arg(long, value_name = "PATH")]
     flow: Vec<PathBuf>,
     /// The user flow's attribute for the customer number
-    #[arg(long, value_name = "NAME", default_value = "CustomerId", requires = "flow")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "CustomerId",
+        requires = "flow"
+    )]
     customer_id: String,
     /// The user flow's attribute that says whether there is a link
-    #[arg(long, value_name = "NAME", default_value = "CustomerLink", requires = "flow")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "CustomerLink",
+        requires = "flow"
+    )]
     customer_link: String,
     /// A base policy that the tenant has and that is not among the files
     #[arg(long, value_name = "POLICY_ID")]
@@ -51,6 +61,10 @@ pub(super) struct CheckCommand {
     /// that `idlink policy build` wrote are known without it
     #[arg(long)]
     built: bool,
+    /// The policies are for the people who sign in: warn of what helps only to
+    /// develop
+    #[arg(long)]
+    production: bool,
     /// Policy files, or folders of them
     #[arg(required_unless_present_any = ["explain", "flow"], value_name = "PATH")]
     paths: Vec<PathBuf>,
@@ -104,6 +118,7 @@ impl CheckCommand {
             external: self.external.clone(),
             tenant: self.tenant.clone(),
             built: self.built || self.paths.iter().any(|path| build::is_output(path)),
+            production: self.production,
         }
     }
 
@@ -139,9 +154,8 @@ impl CheckCommand {
         };
         let mut findings = Vec::new();
         for path in &self.flow {
-            let misuse = |error: &dyn std::fmt::Display| {
-                Misuse(format!("{}: {error}", path.display()))
-            };
+            let misuse =
+                |error: &dyn std::fmt::Display| Misuse(format!("{}: {error}", path.display()));
             let mut files = Vec::new();
             for path in exports(path).map_err(|error| misuse(&error))? {
                 let text = fs::read(&path).map_err(|error| misuse(&error))?;
