@@ -13,8 +13,10 @@ use crate::policy::xml::Element;
 
 pub(super) fn check(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
     defaults(scope, &scope.file.document.root, findings);
-    for Reached { profile, .. } in reach::profiles(scope) {
-        unresolved(scope, &profile, findings);
+    if scope.complete {
+        for Reached { profile, .. } in reach::profiles(scope) {
+            unresolved(scope, &profile, findings);
+        }
     }
     for preconditions in all_preconditions(scope) {
         compared(scope, &preconditions, findings);

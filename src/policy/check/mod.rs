@@ -47,7 +47,8 @@ pub struct Options {
     /// Whether the files are what `idlink policy build` wrote: nothing is left
     /// to be filled in.
     pub built: bool,
-    /// Whether people sign in with them: what helps only to develop is told.
+    /// Whether they are meant for an environment that people use: nothing may
+    /// be left of what helps while developing.
     pub production: bool,
 }
 
@@ -140,18 +141,14 @@ fn policy(set: &PolicySet, file: &PolicyFile, options: &Options) -> Vec<Finding>
     chain::check(&scope, options, &mut findings);
     transformations::check(&scope, &mut findings);
     resolvers::check(&scope, &mut findings);
-    let target = settings::Target {
-        built: options.built,
-        production: options.production,
-    };
-    settings::check(&scope, target, &mut findings);
+    claims::check(&scope, &mut findings);
+    settings::check(&scope, options, &mut findings);
     if scope.complete {
         references::check(&scope, &mut findings);
         journeys::check(&scope, &mut findings);
         overrides::check(&scope, &mut findings);
-        claims::check(&scope, &mut findings);
-        display::check(&scope, &mut findings);
         providers::check(&scope, &mut findings);
+        display::check(&scope, &mut findings);
         if file.is_relying_party() {
             relying_party::check(&scope, &mut findings);
         }

@@ -1,26 +1,19 @@
 //! P33 and P34: what must not reach a tenant, and what must not stay so in
 //! production.
 
+use super::Options;
 use super::scope::Scope;
 use crate::policy::finding::{Finding, Severity};
 use crate::policy::source::Span;
 use crate::policy::xml::Element;
 
-/// What the files are meant for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Target {
-    /// They are uploaded as they are: nothing may be left to be filled in.
-    pub(super) built: bool,
-    pub(super) production: bool,
-}
-
-pub(super) fn check(scope: &Scope<'_>, target: Target, findings: &mut Vec<Finding>) {
+pub(super) fn check(scope: &Scope<'_>, options: &Options, findings: &mut Vec<Finding>) {
     let root = &scope.file.document.root;
-    if target.built {
+    if options.built {
         left_open(root, findings);
     }
     insecure(root, findings);
-    if target.production {
+    if options.production {
         development(root, findings);
     }
 }
