@@ -93,10 +93,10 @@ impl CheckCommand {
         let checked = check::check(&set, &self.options());
         let flow_findings = self.flow_findings(&mut set.sources)?;
         let findings = checked.findings.iter().map(Entry::from);
-        let report = Report::new(
-            &set.sources,
-            findings.chain(flow_findings.iter().map(Entry::from)),
-        );
+        let allowed = checked.allowed.iter();
+        let allowed = allowed.map(|one| Entry::from(&one.finding).suppressed(&one.reason));
+        let flows = flow_findings.iter().map(Entry::from);
+        let report = Report::new(&set.sources, findings.chain(allowed).chain(flows));
         match self.format {
             Format::Text => self.print(&report, &checked),
             Format::Json => println!("{}", json::render(&report)?),
