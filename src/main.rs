@@ -4,17 +4,17 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
-use idlink::cli::CommandLine;
+use idlink::cli::{CommandLine, exit_code};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     match CommandLine::parse().run().await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             for line in chain(error.as_ref()).lines() {
                 eprintln!("idlink: {line}");
             }
-            ExitCode::FAILURE
+            exit_code(&error)
         }
     }
 }

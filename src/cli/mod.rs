@@ -13,12 +13,14 @@ mod demo;
 mod feature;
 mod link;
 mod migrate;
+mod policy;
 mod print;
 mod serve;
 mod staff;
 
 use std::error::Error;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -49,6 +51,7 @@ enum Command {
     Customer(customer::CustomerCommand),
     Link(link::LinkCommand),
     Attempt(attempt::AttemptCommand),
+    Policy(policy::PolicyCommand),
 }
 
 /// A variable whose value is no text.
@@ -77,7 +80,10 @@ fn environment() -> Result<Vec<(String, String)>, NoText> {
 pub type Failure = Box<dyn Error + Send + Sync>;
 
 impl CommandLine {
-    pub async fn run(self) -> Result<(), Failure> {
+    /// What the program ends with: success, unless the command has another way
+    /// to say what it found.
+    pub async fn run(self) -> Result<ExitCode, Failure> {
+        let mut code = ExitCode::SUCCESS;
         let context = Context::new(self.config, self.data_dir, environment()?);
         match self.command {
             Command::Demo(command) => command.run(&context).await?,
@@ -88,7 +94,17 @@ impl CommandLine {
             Command::Customer(command) => command.run(&context).await?,
             Command::Link(command) => command.run(&context).await?,
             Command::Attempt(command) => command.run(&context).await?,
+            Command::Policy(command) => code = command.run().await?,
         }
-        Ok(print::end()?)
+        print::end()?;
+        Ok(code)
+    }
+}
+
+/// What the program ends with when a command failed.
+pub fn exit_code(failure: &Failure) -> ExitCode {
+    match failure.is::<policy::Misuse>() {
+        true => ExitCode::from(policy::MISUSE),
+        false => ExitCode::FAILURE,
     }
 }

@@ -19,7 +19,9 @@ pub struct Element {
     /// The name in its start tag: what a finding about the element points at.
     pub name_span: Span,
     pub attributes: Vec<Attribute>,
-    pub children: Vec<Element>,
+    /// Shared: the policies of a chain differ in little, and the rest of their
+    /// merged trees is one.
+    pub children: Vec<Arc<Element>>,
     /// What stands in it beside elements, blanks at the ends taken off;
     /// `None` where there is nothing else.
     pub text: Option<Text>,
@@ -80,6 +82,7 @@ impl Element {
     pub fn all<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a Element> + use<'a, 'n> {
         self.children
             .iter()
+            .map(|child| &**child)
             .filter(move |child| &*child.name == name)
     }
 
@@ -106,16 +109,34 @@ impl Element {
     }
 }
 
-/// Reads one file's text.
+/// Elements within elements. Policies need about fifteen; everything that walks
+/// a tree may recurse.
+const MAX_DEPTH: usize = 64;
+
+/// Elements, texts and comments of one file. The largest known policies have
+/// about twenty thousand.
+const MAX_NODES: u32 = 500_000;
+
+/// Reads one file's text. Documents with a DTD are refused, and so are the
+/// entities that it could declare.
 pub fn parse(file: FileId, text: &str) -> Result<Document, NotXml> {
     let span = |range: std::ops::Range<usize>| Span {
         file,
         start: offset(range.start),
         end: offset(range.end),
     };
-    let tree = roxmltree::Document::parse(text).map_err(|error| {
-        let at = error.pos();
-        let start = byte_of(text, at.row as usize, at.col as usize);
+    let options = roxmltree::ParsingOptions {
+        allow_dtd: false,
+        nodes_limit: MAX_NODES,
+        ..roxmltree::ParsingOptions::default()
+    };
+    let tree = roxmltree::Document::parse_with_options(text, options).map_err(|error| {
+        let start = match error {
+            roxmltree::Error::UnclosedRootNode | roxmltree::Error::UnexpectedEndOfStream => {
+                text.trim_end().len()
+            }
+            _ => byte_of(text, error.pos()),
+        };
         NotXml {
             reason: error.to_string(),
             span: span(start..start),
@@ -123,7 +144,7 @@ pub fn parse(file: FileId, text: &str) -> Result<Document, NotXml> {
     })?;
     let comments = tree.descendants().filter(roxmltree::Node::is_comment);
     Ok(Document {
-        root: element(tree.root_element(), &span),
+        root: element(tree.root_element(), 1, &span)?,
         comments: comments
             .filter_map(|node| {
                 Some(Text {
@@ -137,14 +158,21 @@ pub fn parse(file: FileId, text: &str) -> Result<Document, NotXml> {
 
 fn element(
     node: roxmltree::Node<'_, '_>,
+    depth: usize,
     span: &impl Fn(std::ops::Range<usize>) -> Span,
-) -> Element {
+) -> Result<Element, NotXml> {
+    if depth > MAX_DEPTH {
+        return Err(NotXml {
+            reason: format!("elements are nested more than {MAX_DEPTH} deep"),
+            span: span(node.range().start..node.range().start),
+        });
+    }
     let start = node.range().start + 1;
     let written = &node.document().input_text()[start..];
     let length = written
         .find(|c: char| c.is_whitespace() || c == '>' || c == '/')
         .unwrap_or(written.len());
-    Element {
+    Ok(Element {
         name: node.tag_name().name().into(),
         span: span(node.range()),
         name_span: span(start..start + length),
@@ -161,11 +189,11 @@ fn element(
         children: node
             .children()
             .filter(roxmltree::Node::is_element)
-            .map(|child| element(child, span))
-            .collect(),
+            .map(|child| element(child, depth + 1, span).map(Arc::new))
+            .collect::<Result<_, _>>()?,
         text: text_of(node, span),
         namespace: node.tag_name().namespace().map(Into::into),
-    }
+    })
 }
 
 fn text_of(
@@ -186,11 +214,12 @@ fn text_of(
     })
 }
 
-fn byte_of(text: &str, row: usize, column: usize) -> usize {
+fn byte_of(text: &str, at: roxmltree::TextPos) -> usize {
     let lines = text.split_inclusive('\n');
-    let start: usize = lines.take(row.saturating_sub(1)).map(str::len).sum();
+    let rows = (at.row as usize).saturating_sub(1);
+    let start: usize = lines.take(rows).map(str::len).sum();
     let line = text.get(start..).unwrap_or("");
-    let skipped = line.chars().take(column.saturating_sub(1));
+    let skipped = line.chars().take((at.col as usize).saturating_sub(1));
     start + skipped.map(char::len_utf8).sum::<usize>()
 }
 
@@ -228,5 +257,22 @@ mod tests {
         let file = sources.add("p.xml".into(), "<a>\n  <b>\n</a>");
         let error = parse(file, "<a>\n  <b>\n</a>").unwrap_err();
         assert_eq!(sources.position(error.span).line, 3, "{}", error.reason);
+    }
+
+    #[test]
+    fn hostile_documents_are_refused() {
+        let nested = |depth: usize| "<a>".repeat(depth) + &"</a>".repeat(depth);
+        let doctype = "<!DOCTYPE a [<!ENTITY b 'bb'>]><a>&b;</a>";
+        let cases = [
+            (nested(MAX_DEPTH), true, "as deep as it may be"),
+            (nested(MAX_DEPTH + 1), false, "one level too deep"),
+            (nested(100_000), false, "would overflow the stack"),
+            (doctype.to_owned(), false, "a DTD, with an entity"),
+        ];
+        for (text, accepted, why) in cases {
+            let mut sources = Sources::default();
+            let file = sources.add("p.xml".into(), "");
+            assert_eq!(parse(file, &text).is_ok(), accepted, "{why}");
+        }
     }
 }
