@@ -2,6 +2,7 @@
 //! build, plan and show them, without a tenant. Knows nothing of the service.
 
 pub mod build;
+pub mod check;
 pub mod effective;
 mod encoding;
 pub mod finding;
