@@ -369,3 +369,6 @@ fn lists(root: &Element, part: &str, list: &str) -> Vec<Arc<Element>> {
 fn same(one: &[Arc<Element>], other: &[Arc<Element>]) -> bool {
     one.len() == other.len() && one.iter().zip(other).all(|(a, b)| Arc::ptr_eq(a, b))
 }
+
+#[cfg(test)]
+mod tests;

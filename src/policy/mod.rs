@@ -11,6 +11,8 @@ pub mod merge;
 pub mod plan;
 pub mod report;
 pub mod set;
+pub mod show;
 pub mod source;
+pub mod user_flow;
 pub mod view;
 pub mod xml;

@@ -238,14 +238,14 @@ impl PolicySet {
 
     fn add_bytes(&mut self, found: Found, bytes: &[u8]) {
         let decoded = decode(bytes);
+        if !found.named && !mentions_policy(&decoded.text) {
+            return;
+        }
         match decoded.problem {
             None => {
                 self.add_text(&found, decoded.text);
             }
             Some(problem) => {
-                if !found.named && !mentions_policy(&decoded.text) {
-                    return;
-                }
                 let file = if problem.garbled {
                     self.sources.add(found.path, decoded.text)
                 } else {
@@ -271,15 +271,17 @@ impl PolicySet {
         let file = self.sources.add(found.path.clone(), text);
         let text = self.sources.get(file).text().clone();
         match parse(file, &text) {
-            Err(error) if found.named || mentions_policy(&text) => {
+            Err(error) => {
                 self.refuse(error.span, format!("the file is not XML: {}", error.reason));
             }
-            Err(_) => {}
             Ok(document) if &*document.root.name == "TrustFrameworkPolicy" => {
                 if text.len() > B2C_BYTES {
                     self.refuse(
                         document.root.name_span,
-                        format!("the file has {} KB, and B2C takes 1024", text.len() / 1024),
+                        format!(
+                            "the file has {} bytes, and B2C takes {B2C_BYTES}",
+                            text.len()
+                        ),
                     );
                 }
                 self.places.insert(file, self.files.len());
@@ -287,16 +289,13 @@ impl PolicySet {
                 self.files.push(PolicyFile::new(file, document, found));
             }
             Ok(document) if found.named || PARTS.contains(&&*document.root.name) => {
-                let finding = Finding::new(
-                    1,
-                    Severity::Error,
+                self.refuse(
                     document.root.name_span,
                     format!(
                         "the file is no policy: it begins with {}, not with TrustFrameworkPolicy",
                         document.root.name
                     ),
                 );
-                self.broken.push(finding);
             }
             Ok(_) => {}
         }
@@ -444,7 +443,7 @@ fn at(file: FileId, offset: usize) -> Span {
     }
 }
 
-/// Whether a text that cannot be read as XML was meant to be a policy.
+/// Whether a text may be a policy, or was meant to be one.
 fn mentions_policy(text: &str) -> bool {
     let mentions = |part: &str| text.contains(&format!("<{part}"));
     text.contains("TrustFrameworkPolicy") || PARTS.into_iter().any(mentions)

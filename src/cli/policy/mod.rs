@@ -3,6 +3,9 @@
 
 mod build;
 mod check;
+mod explain;
+mod plan;
+mod show;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -29,6 +32,8 @@ pub(super) struct PolicyCommand {
 enum Action {
     Check(check::CheckCommand),
     Build(build::BuildCommand),
+    Plan(plan::PlanCommand),
+    Show(show::ShowCommand),
 }
 
 /// The command cannot be carried out as it was given: a path that cannot be
@@ -42,17 +47,15 @@ impl PolicyCommand {
         match self.action {
             Action::Check(command) => command.run(),
             Action::Build(command) => command.run(),
+            Action::Plan(command) => command.run().await,
+            Action::Show(command) => command.run(),
         }
     }
 }
 
 /// Findings for a person, one after the other.
 fn print_findings(sources: &Sources, findings: &[Finding]) {
-    let entries = findings.iter().map(|finding| Entry {
-        finding,
-        suppressed: None,
-    });
-    let report = Report::new(sources, entries);
+    let report = Report::new(sources, findings.iter().map(Entry::from));
     for finding in text::render(&report, colours(), |_| None) {
         println!("{finding}");
     }

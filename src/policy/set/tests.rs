@@ -239,3 +239,154 @@ fn what_cannot_be_read_is_a_finding_and_the_rest_is_read() {
         expected.map(|(path, line)| (path.to_owned(), line, "P01".to_owned()))
     );
 }
+
+/// A folder that goes with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn with(files: &[(&str, Vec<u8>)]) -> Self {
+        let name = format!("idlink-policies-{}", uuid::Uuid::new_v4());
+        let folder = Self(std::env::temp_dir().join(name));
+        for (path, bytes) in files {
+            let path = folder.0.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+        folder
+    }
+
+    fn ids(&self, paths: &[&str]) -> Vec<String> {
+        let paths: Vec<_> = paths.iter().map(|path| self.0.join(path)).collect();
+        let set = PolicySet::read(&paths).unwrap();
+        let ids = set.files.iter().filter_map(PolicyFile::policy_id);
+        ids.map(str::to_owned).collect()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What is left over is in the folder for temporary things.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn bytes(id: &str) -> Vec<u8> {
+    policy(id, None, "").into_bytes()
+}
+
+#[test]
+fn folders_are_read_with_what_is_in_them_and_built_files_are_left_out() {
+    let folder = Folder::with(&[
+        ("p/b.XML", bytes("b")),
+        ("p/a.xml", bytes("a")),
+        ("p/deep/er/c.xml", bytes("c")),
+        ("p/.git/d.xml", bytes("d")),
+        ("p/readme.md", bytes("e")),
+        ("p/appsettings.json", b"{}".to_vec()),
+        ("p/Environments/Test/a.xml", bytes("built")),
+        ("q/Environments/f.xml", bytes("f")),
+        ("p/pom.xml", b"<project/>".to_vec()),
+        ("p/broken.xml", b"<project>".to_vec()),
+    ]);
+    assert_eq!(folder.ids(&["p"]), ["a", "b", "c"]);
+    assert_eq!(folder.ids(&["q"]), ["f"], "no appsettings.json beside it");
+    assert_eq!(folder.ids(&["p/Environments"]), ["built"], "named itself");
+    assert_eq!(
+        folder.ids(&["p/b.XML", "p", "p/../p/a.xml"]),
+        ["b", "a", "c"],
+        "each once"
+    );
+    let set = PolicySet::read(&[folder.0.join("p")]).unwrap();
+    assert_eq!(set.broken, [], "what is no policy is nobody's business");
+    let named = PolicySet::read(&[folder.0.join("p/pom.xml")]).unwrap();
+    assert_eq!(named.broken.len(), 1, "unless somebody names it");
+}
+
+#[test]
+fn a_base_is_found_however_the_paths_are_written() {
+    let folder = Folder::with(&[
+        (
+            "mine/local/rp.xml",
+            policy("rp", Some("ext"), "").into_bytes(),
+        ),
+        (
+            "mine/shared/ext.xml",
+            policy("ext", Some("base"), "").into_bytes(),
+        ),
+        ("pack/base.xml", bytes("base")),
+    ]);
+    let paths = ["mine/../mine", "mine/local/../../pack/base.xml"];
+    let paths = paths.map(|path| folder.0.join(path));
+    let set = PolicySet::read(&paths).unwrap();
+    let rp = set.with_id("RP").next().unwrap();
+    let chain = set.chain(rp.file).unwrap();
+    let ids: Vec<_> = chain
+        .iter()
+        .filter_map(|policy| policy.policy_id())
+        .collect();
+    assert_eq!(ids, ["base", "ext", "rp"]);
+}
+
+#[test]
+fn a_path_that_is_not_there_is_an_error_and_a_file_that_is_too_large_a_finding() {
+    let folder = Folder::with(&[(
+        "large.xml",
+        vec![b' '; usize::try_from(MAX_BYTES).unwrap() + 1],
+    )]);
+    let error = PolicySet::read(&[folder.0.join("gone")]).unwrap_err();
+    assert!(matches!(error, ReadError::Missing(_)), "{error}");
+    let set = PolicySet::read(std::slice::from_ref(&folder.0)).unwrap();
+    let [finding] = set.broken.as_slice() else {
+        panic!("one finding: {:?}", set.broken);
+    };
+    assert_eq!(
+        finding.message,
+        "the file is larger than 8192 KB and was not read"
+    );
+}
+
+#[test]
+fn an_encoding_that_contradicts_itself_is_told_and_the_policy_read() {
+    let declared = format!(
+        "<?xml version='1.0' encoding='utf-16'?>{}",
+        policy("a", None, "")
+    );
+    let latin = policy(
+        "b",
+        None,
+        "<BuildingBlocks><!-- \u{e9} --></BuildingBlocks>",
+    );
+    let latin = latin
+        .chars()
+        .map(|c| u8::try_from(u32::from(c)).unwrap())
+        .collect();
+    let folder = Folder::with(&[("a.xml", declared.into_bytes()), ("b.xml", latin)]);
+    let set = PolicySet::read(std::slice::from_ref(&folder.0)).unwrap();
+    let ids: Vec<_> = set.files.iter().filter_map(PolicyFile::policy_id).collect();
+    assert_eq!(ids, ["a"]);
+    let [one, other] = set.broken.as_slice() else {
+        panic!("two findings: {:?}", set.broken);
+    };
+    assert!(
+        one.message.contains("declared to be in utf-16"),
+        "{}",
+        one.message
+    );
+    assert!(
+        other.message.contains("not valid UTF-8"),
+        "{}",
+        other.message
+    );
+}
+
+#[test]
+fn a_file_larger_than_b2c_takes_is_told() {
+    let comment = format!("<!--{}-->", " ".repeat(B2C_BYTES));
+    let set = set(&[("a.xml", policy("a", None, &comment))]);
+    assert_eq!(set.files.len(), 1);
+    let message = &set.broken[0].message;
+    assert!(
+        message.ends_with("bytes, and B2C takes 1048576"),
+        "{message}"
+    );
+}
