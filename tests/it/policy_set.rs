@@ -4,6 +4,7 @@
 mod calls;
 mod journeys;
 mod pages;
+mod tools;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

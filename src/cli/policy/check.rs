@@ -36,10 +36,20 @@ pub(super) struct CheckCommand {
     #[arg(long, value_name = "PATH")]
     flow: Vec<PathBuf>,
     /// The user flow's attribute for the customer number
-    #[arg(long, value_name = "NAME", default_value = "CustomerId", requires = "flow")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "CustomerId",
+        requires = "flow"
+    )]
     customer_id: String,
     /// The user flow's attribute that says whether there is a link
-    #[arg(long, value_name = "NAME", default_value = "CustomerLink", requires = "flow")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "CustomerLink",
+        requires = "flow"
+    )]
     customer_link: String,
     /// A base policy that the tenant has and that is not among the files
     #[arg(long, value_name = "POLICY_ID")]
@@ -139,9 +149,8 @@ impl CheckCommand {
         };
         let mut findings = Vec::new();
         for path in &self.flow {
-            let misuse = |error: &dyn std::fmt::Display| {
-                Misuse(format!("{}: {error}", path.display()))
-            };
+            let misuse =
+                |error: &dyn std::fmt::Display| Misuse(format!("{}: {error}", path.display()));
             let mut files = Vec::new();
             for path in exports(path).map_err(|error| misuse(&error))? {
                 let text = fs::read(&path).map_err(|error| misuse(&error))?;

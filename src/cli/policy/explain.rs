@@ -22,7 +22,10 @@ pub(super) fn rule(name: &str) -> Result<String, Misuse> {
         let all = rules::all().map(|rule| rule.id.to_string());
         let flows = user_flow::RULES.iter().map(|rule| rule.id.to_string());
         let all: Vec<_> = all.chain(flows).collect();
-        Misuse(format!("there is no rule {name}: there are {}", all.join(", ")))
+        Misuse(format!(
+            "there is no rule {name}: there are {}",
+            all.join(", ")
+        ))
     })?;
     let mut text = format!("{} ({}): {}\n\n", rule.id, rule.severity.word(), rule.title);
     text.push_str(&wrapped(rule.explanation));
