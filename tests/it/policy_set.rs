@@ -224,7 +224,7 @@ fn every_policy_key_is_on_a_list_that_holds_no_secret() {
 }
 
 /// What the starter pack's `LocalAccounts` declares, of what our files name.
-const IN_EVERY_BASE: [&str; 27] = [
+const IN_EVERY_BASE: [&str; 28] = [
     "AAD-UserReadUsingObjectId",
     "DefaultWeb",
     "JwtIssuer",
@@ -250,6 +250,7 @@ const IN_EVERY_BASE: [&str; 27] = [
     "newPassword",
     "objectId",
     "reenterPassword",
+    "signInNames.emailAddress",
     "surname",
     "tenantId",
 ];

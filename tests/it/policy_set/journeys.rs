@@ -1,7 +1,7 @@
 //! The journeys: what is asked before what is written, and what happens when
 //! an answer is missing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use idlink::policy::effective::Effective;
 use idlink::policy::view::{OrchestrationStep, PreconditionKind, StepKind};
@@ -70,6 +70,7 @@ const READ: &str = "AAD-UserReadUsingObjectId";
 const FIND: &str = "AAD-UserReadUsingAlternativeSecurityId-NoError";
 const WRITE: &str = "AAD-UserWriteUsingAlternativeSecurityId";
 const KEEP: &str = "CustomerLink-KeepProviderAddress";
+const KEEP_OWN: &str = "CustomerLink-KeepDirectoryAddress";
 const OUTCOME: &str = "REST-CustomerLink-Outcome";
 const BLOCKED: &str = "SelfAsserted-CustomerLink-Blocked";
 const PAGE: &str = "SelfAsserted-Social";
@@ -79,6 +80,7 @@ const RECORD_FEDERATED: &str = "REST-CustomerLink-RecordFederated";
 const OBJECT_ID: (&str, &str) = ("objectId", "e90b7d3c-6a4e-45f1-9b1c-0d4f7c2a8e66");
 const LOCAL_ACCOUNT: (&str, &str) = ("authenticationSource", "localAccountAuthentication");
 const PROVIDER: (&str, &str) = ("authenticationSource", "socialIdpAuthentication");
+const SIGN_IN_NAME: (&str, &str) = ("signInNames.emailAddress", "mina.k@mail.example");
 const EMAIL: (&str, &str) = ("email", "mina.k@mail.example");
 
 #[test]
@@ -153,18 +155,28 @@ fn local_accounts_are_recorded_at_every_sign_in() {
         // Before step 2 nobody is known yet.
         let new = run("SignUpWithLogonEmailExchange", &[LOCAL_ACCOUNT, EMAIL]);
         assert!(new.starts_with(&[SIGN_IN, SIGN_UP]), "{new:?}");
-        let known = run("", &[OBJECT_ID, LOCAL_ACCOUNT]);
-        assert_eq!(known, [SIGN_IN, READ, RECORD_LOCAL]);
+        let known = run("", &[OBJECT_ID, LOCAL_ACCOUNT, SIGN_IN_NAME]);
+        assert_eq!(known, [SIGN_IN, READ, KEEP_OWN, RECORD_LOCAL]);
+        // Accounts with a user name have no address.
+        let nameless = run("", &[OBJECT_ID, LOCAL_ACCOUNT]);
+        assert_eq!(nameless, [SIGN_IN, READ, RECORD_LOCAL]);
         // The address of a forgotten password is no provider's.
         let forgotten = [
             OBJECT_ID,
             LOCAL_ACCOUNT,
             EMAIL,
+            SIGN_IN_NAME,
             ("customerLinkForgotPassword", "True"),
         ];
         assert_eq!(
             run("", &forgotten),
-            [SIGN_IN, "CustomerLinkPasswordReset", READ, RECORD_LOCAL]
+            [
+                SIGN_IN,
+                "CustomerLinkPasswordReset",
+                READ,
+                KEEP_OWN,
+                RECORD_LOCAL
+            ]
         );
     }
 }
@@ -179,7 +191,7 @@ fn federated_accounts_are_recorded_at_every_sign_in() {
     let silent = run(&[OBJECT_ID, PROVIDER]);
     assert_eq!(silent, [SIGN_IN, FIND, RECORD_FEDERATED]);
     // A provider's profile that forgets to say it is one.
-    let mute = run(&[OBJECT_ID, EMAIL]);
+    let mute = run(&[OBJECT_ID, EMAIL, SIGN_IN_NAME]);
     assert_eq!(mute, [SIGN_IN, KEEP, FIND, READ, RECORD_FEDERATED]);
 }
 
@@ -249,22 +261,26 @@ fn no_page_can_change_the_address_that_is_recorded() {
         })
         .map(|profile| profile.id())
         .collect();
-    let expected = [
-        KEEP,
-        READ,
-        "AAD-UserReadUsingObjectId-CheckRefreshTokenDate",
-        "RefreshTokenReadAndSetup",
-    ];
-    for source in &sources {
-        assert!(expected.contains(source), "{source}");
-    }
-    assert!(sources.contains(&KEEP) && sources.contains(&READ));
-    let read = profile(&social, READ);
-    let address = read
-        .output_claims()
-        .find(|claim| claim.claim() == Some("customerLinkEmail"));
-    let attribute = address.unwrap().partner_name();
-    assert_eq!(attribute, Some("signInNames.emailAddress"));
+    // A refresh repeats it.
+    let expected = [KEEP, KEEP_OWN, "RefreshTokenReadAndSetup"];
+    let sources: BTreeSet<_> = sources.into_iter().collect();
+    assert_eq!(sources, expected.into());
+
+    let copied = |id: &str| {
+        let keep = social.claims_transformation(id).unwrap();
+        assert_eq!(keep.method(), Some("CopyClaim"));
+        let from: Vec<_> = keep.input_claims().map(|c| c.claim().unwrap()).collect();
+        let to: Vec<_> = keep.output_claims().map(|c| c.claim().unwrap()).collect();
+        (from, to)
+    };
+    assert_eq!(
+        copied("CustomerLinkKeepProviderAddress"),
+        (vec!["email"], vec!["customerLinkEmail"])
+    );
+    assert_eq!(
+        copied("CustomerLinkKeepDirectoryAddress"),
+        (vec!["signInNames.emailAddress"], vec!["customerLinkEmail"])
+    );
 }
 
 #[test]
