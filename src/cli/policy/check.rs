@@ -61,6 +61,10 @@ pub(super) struct CheckCommand {
     /// that `idlink policy build` wrote are known without it
     #[arg(long)]
     built: bool,
+    /// The policies are for the people who sign in: warn of what helps only to
+    /// develop
+    #[arg(long)]
+    production: bool,
     /// Policy files, or folders of them
     #[arg(required_unless_present_any = ["explain", "flow"], value_name = "PATH")]
     paths: Vec<PathBuf>,
@@ -89,10 +93,10 @@ impl CheckCommand {
         let checked = check::check(&set, &self.options());
         let flow_findings = self.flow_findings(&mut set.sources)?;
         let findings = checked.findings.iter().map(Entry::from);
-        let report = Report::new(
-            &set.sources,
-            findings.chain(flow_findings.iter().map(Entry::from)),
-        );
+        let allowed = checked.allowed.iter();
+        let allowed = allowed.map(|one| Entry::from(&one.finding).suppressed(&one.reason));
+        let flows = flow_findings.iter().map(Entry::from);
+        let report = Report::new(&set.sources, findings.chain(allowed).chain(flows));
         match self.format {
             Format::Text => self.print(&report, &checked),
             Format::Json => println!("{}", json::render(&report)?),
@@ -114,6 +118,7 @@ impl CheckCommand {
             external: self.external.clone(),
             tenant: self.tenant.clone(),
             built: self.built || self.paths.iter().any(|path| build::is_output(path)),
+            production: self.production,
         }
     }
 

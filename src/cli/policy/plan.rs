@@ -97,6 +97,7 @@ impl PlanCommand {
             external: self.external.clone(),
             tenant: plan.tenant.clone(),
             built: true,
+            production: false,
         };
         let mut findings = check::check(set, &options).findings;
         findings.retain(|finding| finding.severity == Severity::Error);

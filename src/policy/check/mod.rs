@@ -5,16 +5,24 @@
 //! party. [`rules`] tells what each rule is about.
 
 mod chain;
+mod claims;
+mod data_type;
+mod display;
 mod flow;
 mod journeys;
 mod overrides;
+mod providers;
+mod reach;
 mod references;
 mod relying_party;
+mod resolvers;
 pub mod rules;
 mod schema;
 mod scope;
+mod settings;
 mod spelling;
 mod suppression;
+pub mod transformations;
 mod wording;
 
 use std::collections::HashMap;
@@ -39,6 +47,9 @@ pub struct Options {
     /// Whether the files are what `idlink policy build` wrote: nothing is left
     /// to be filled in.
     pub built: bool,
+    /// Whether they are meant for an environment that people use: nothing may
+    /// be left of what helps while developing.
+    pub production: bool,
 }
 
 /// What was found.
@@ -46,11 +57,19 @@ pub struct Options {
 pub struct Report {
     /// By file, then by place.
     pub findings: Vec<Finding>,
-    /// How many more a comment lets pass.
-    pub allowed: usize,
+    /// What comments let pass, in the same order.
+    pub allowed: Vec<Allowed>,
     /// Policies looked at, and how many of them are relying parties.
     pub policies: usize,
     pub relying_parties: usize,
+}
+
+/// A finding that is known and meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    pub finding: Finding,
+    /// In the author's words; empty where there are none.
+    pub reason: String,
 }
 
 impl Options {
@@ -128,10 +147,16 @@ fn policy(set: &PolicySet, file: &PolicyFile, options: &Options) -> Vec<Finding>
         complete: set.chain(file.file).is_ok(),
     };
     chain::check(&scope, options, &mut findings);
+    transformations::check(&scope, &mut findings);
+    resolvers::check(&scope, &mut findings);
+    claims::check(&scope, &mut findings);
+    settings::check(&scope, options, &mut findings);
     if scope.complete {
         references::check(&scope, &mut findings);
         journeys::check(&scope, &mut findings);
         overrides::check(&scope, &mut findings);
+        providers::check(&scope, &mut findings);
+        display::check(&scope, &mut findings);
         if file.is_relying_party() {
             relying_party::check(&scope, &mut findings);
         }
@@ -159,21 +184,20 @@ fn places(finding: &Finding) -> Vec<Span> {
 }
 
 /// Leaves out what comments let pass, and adds what is to say of the comments.
-fn settle(set: &PolicySet, found: Vec<Finding>, options: &Options) -> (Vec<Finding>, usize) {
+fn settle(set: &PolicySet, found: Vec<Finding>, options: &Options) -> (Vec<Finding>, Vec<Allowed>) {
     let mut suppressions: HashMap<FileId, Suppressions> = set
         .files
         .iter()
         .map(|file| (file.file, Suppressions::of(file, &set.sources)))
         .collect();
-    let count = found.len();
-    let mut findings: Vec<Finding> = found
-        .into_iter()
-        .filter(|finding| {
-            let comments = suppressions.get_mut(&finding.span.file);
-            !comments.is_some_and(|comments| comments.allow(finding))
-        })
-        .collect();
-    let allowed = count - findings.len();
+    let (mut findings, mut allowed) = (Vec::new(), Vec::new());
+    for finding in found {
+        let comments = suppressions.get_mut(&finding.span.file);
+        match comments.and_then(|comments| comments.allow(&finding)) {
+            Some(reason) => allowed.push(Allowed { finding, reason }),
+            None => findings.push(finding),
+        }
+    }
     findings.extend(
         suppressions
             .into_values()

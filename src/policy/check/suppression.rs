@@ -22,6 +22,7 @@ pub(super) struct Suppressions {
 
 struct Suppression {
     rule: RuleId,
+    reason: String,
     /// Bytes of the file in which it holds.
     scope: std::ops::Range<u32>,
     span: Span,
@@ -66,6 +67,7 @@ impl Suppressions {
             match known {
                 Some(rule) if rule.0 != 0 => self.all.push(Suppression {
                     rule,
+                    reason: reason.trim().to_owned(),
                     scope: scope.clone(),
                     span: comment.span,
                     used: false,
@@ -79,19 +81,19 @@ impl Suppressions {
         }
     }
 
-    /// Whether the finding is let pass.
-    pub(super) fn allow(&mut self, finding: &Finding) -> bool {
-        let mut allowed = false;
+    /// Why the finding is let pass, if it is.
+    pub(super) fn allow(&mut self, finding: &Finding) -> Option<String> {
+        let mut reason = None;
         for suppression in &mut self.all {
             if suppression.rule == finding.rule
                 && suppression.span.file == finding.span.file
                 && suppression.scope.contains(&finding.span.start)
             {
                 suppression.used = true;
-                allowed = true;
+                reason.get_or_insert_with(|| suppression.reason.clone());
             }
         }
-        allowed
+        reason
     }
 
     /// What is left to say of the comments once all findings have been seen.
