@@ -184,3 +184,6 @@ fn settle(set: &PolicySet, found: Vec<Finding>, options: &Options) -> (Vec<Findi
     });
     (findings, allowed)
 }
+
+#[cfg(test)]
+mod tests;
