@@ -9,5 +9,6 @@ mod folder;
 pub mod merge;
 pub mod set;
 pub mod source;
+pub mod user_flow;
 pub mod view;
 pub mod xml;

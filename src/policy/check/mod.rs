@@ -5,16 +5,24 @@
 //! party. [`rules`] tells what each rule is about.
 
 mod chain;
+mod claims;
+mod data_type;
+mod display;
 mod flow;
 mod journeys;
 mod overrides;
+mod providers;
+mod reach;
 mod references;
 mod relying_party;
+mod resolvers;
 pub mod rules;
 mod schema;
 mod scope;
+mod settings;
 mod spelling;
 mod suppression;
+pub mod transformations;
 mod wording;
 
 use std::collections::HashMap;
@@ -39,6 +47,9 @@ pub struct Options {
     /// Whether the files are what `idlink policy build` wrote: nothing is left
     /// to be filled in.
     pub built: bool,
+    /// Whether they are meant for an environment that people use: nothing may
+    /// be left of what helps while developing.
+    pub production: bool,
 }
 
 /// What was found.
@@ -128,10 +139,16 @@ fn policy(set: &PolicySet, file: &PolicyFile, options: &Options) -> Vec<Finding>
         complete: set.chain(file.file).is_ok(),
     };
     chain::check(&scope, options, &mut findings);
+    transformations::check(&scope, &mut findings);
+    resolvers::check(&scope, &mut findings);
+    claims::check(&scope, &mut findings);
+    settings::check(&scope, options, &mut findings);
     if scope.complete {
         references::check(&scope, &mut findings);
         journeys::check(&scope, &mut findings);
         overrides::check(&scope, &mut findings);
+        providers::check(&scope, &mut findings);
+        display::check(&scope, &mut findings);
         if file.is_relying_party() {
             relying_party::check(&scope, &mut findings);
         }
