@@ -208,3 +208,6 @@ fn settle(set: &PolicySet, found: Vec<Finding>, options: &Options) -> (Vec<Findi
     });
     (findings, allowed)
 }
+
+#[cfg(test)]
+mod tests;
