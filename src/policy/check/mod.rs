@@ -203,3 +203,6 @@ fn settle(set: &PolicySet, found: Vec<Finding>, options: &Options) -> (Vec<Findi
     });
     (findings, allowed)
 }
+
+#[cfg(test)]
+mod tests;
