@@ -2,6 +2,7 @@
 //! build, plan and show them, without a tenant. Knows nothing of the service.
 
 pub mod build;
+pub mod check;
 pub mod effective;
 mod encoding;
 pub mod finding;
@@ -12,5 +13,6 @@ pub mod report;
 pub mod set;
 pub mod show;
 pub mod source;
+pub mod user_flow;
 pub mod view;
 pub mod xml;

@@ -26,6 +26,7 @@ mod lost_commits;
 mod oidc;
 mod outages;
 mod overtaken;
+mod policy_set;
 mod server;
 mod sites;
 mod staff;

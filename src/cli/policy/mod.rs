@@ -3,6 +3,8 @@
 
 mod build;
 mod check;
+mod explain;
+mod plan;
 mod show;
 
 use std::io::IsTerminal;
@@ -30,6 +32,7 @@ pub(super) struct PolicyCommand {
 enum Action {
     Check(check::CheckCommand),
     Build(build::BuildCommand),
+    Plan(plan::PlanCommand),
     Show(show::ShowCommand),
 }
 
@@ -44,6 +47,7 @@ impl PolicyCommand {
         match self.action {
             Action::Check(command) => command.run(),
             Action::Build(command) => command.run(),
+            Action::Plan(command) => command.run().await,
             Action::Show(command) => command.run(),
         }
     }
@@ -51,11 +55,7 @@ impl PolicyCommand {
 
 /// Findings for a person, one after the other.
 fn print_findings(sources: &Sources, findings: &[Finding]) {
-    let entries = findings.iter().map(|finding| Entry {
-        finding,
-        suppressed: None,
-    });
-    let report = Report::new(sources, entries);
+    let report = Report::new(sources, findings.iter().map(Entry::from));
     for finding in text::render(&report, colours(), |_| None) {
         println!("{finding}");
     }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use files::{ReadError, read, read_settings};
-pub use output::{OutputError, Written, write};
+pub use output::{OutputError, Written, is_output, write};
 pub use settings::read as parse_settings;
 pub use settings::{AppSettings, Environment};
 
@@ -181,6 +181,29 @@ impl Environment {
             _ => return None,
         })
     }
+}
+
+/// The placeholders of a file that was to be built.
+pub fn left_over(sources: &Sources, file: FileId) -> Vec<Finding> {
+    let source = sources.get(file);
+    let template = match is_json(source.path()) {
+        true => Template::json(source.text()),
+        false => Template::xml(source.text()),
+    };
+    let regions = template.regions.iter();
+    let read = regions.filter(|region| region.kind != Kind::Comment);
+    let left = read.flat_map(|region| &region.placeholders);
+    left.map(|placeholder| {
+        let message = format!("{} is not replaced", written(&placeholder.name));
+        Finding::new(
+            UNRESOLVED,
+            Severity::Error,
+            span(file, placeholder),
+            message,
+        )
+        .mend("Run idlink policy build, and give the environment's folder it makes")
+    })
+    .collect()
 }
 
 /// One finding for each placeholder and reason, naming the environments.

@@ -81,6 +81,14 @@ pub fn write(root: &Path, environment: &str, files: &Files) -> Result<Written, O
     Ok(written)
 }
 
+/// Whether a path is an environment's folder, or lies in one.
+pub fn is_output(path: &Path) -> bool {
+    let whole = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    whole
+        .ancestors()
+        .any(|folder| folder.join(MANIFEST).is_file())
+}
+
 struct Place {
     folder: PathBuf,
     /// The build before, while what is in it and not ours is brought over.

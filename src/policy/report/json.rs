@@ -2,13 +2,14 @@
 
 use serde::Serialize;
 
+use super::super::source::Span;
 use super::Report;
 
 /// One finding. Lines and columns count from one, columns in characters.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Item<'a> {
-    rule: String,
+    rule: &'a str,
     severity: &'static str,
     file: String,
     line: usize,
@@ -33,29 +34,26 @@ struct Related<'a> {
 
 /// What was not suppressed.
 pub fn render(report: &Report<'_>) -> Result<String, serde_json::Error> {
-    let items = report.open().map(|finding| {
-        let (start, end) = report.places(finding.span);
+    let items = report.open().map(|entry| {
+        let (start, end) = report.places(entry.span);
         Item {
-            rule: finding.rule.to_string(),
-            severity: finding.severity.word(),
-            file: report.path(finding.span),
+            rule: &entry.rule,
+            severity: entry.severity.word(),
+            file: report.path(entry.span),
             line: start.line,
             column: start.column,
             end_line: end.line,
             end_column: end.column,
-            message: &finding.message,
-            b2c: finding.b2c.as_deref(),
-            mend: finding.mend.as_deref(),
-            related: related(report, &finding.related),
+            message: entry.message,
+            b2c: entry.b2c,
+            mend: entry.mend,
+            related: related(report, entry.related),
         }
     });
     serde_json::to_string_pretty(&items.collect::<Vec<_>>())
 }
 
-fn related<'a>(
-    report: &Report<'_>,
-    places: &'a [(super::super::source::Span, String)],
-) -> Vec<Related<'a>> {
+fn related<'a>(report: &Report<'_>, places: &'a [(Span, String)]) -> Vec<Related<'a>> {
     let related = places.iter().map(|(span, message)| {
         let (start, _) = report.places(*span);
         Related {
@@ -85,11 +83,10 @@ mod tests {
         let finding = Finding::new(6, Severity::Warning, span_of(&sources, file, "b"), "odd")
             .related(span_of(&sources, file, "a"), "declared");
         let known = Finding::new(7, Severity::Error, span_of(&sources, file, "b"), "known");
-        let entries = [(&finding, None), (&known, Some("ours"))];
-        let entries = entries.map(|(finding, suppressed)| Entry {
-            finding,
-            suppressed,
-        });
+        let entries = [
+            Entry::from(&finding),
+            Entry::from(&known).suppressed("ours"),
+        ];
         let text = render(&Report::new(&sources, entries)).unwrap();
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(

@@ -6,6 +6,7 @@ pub mod text;
 
 use super::finding::{Finding, Severity};
 use super::source::{Position, Sources, Span};
+use super::user_flow::FlowFinding;
 
 /// What one check found, in the order in which it is told.
 pub struct Report<'a> {
@@ -13,12 +14,57 @@ pub struct Report<'a> {
     pub entries: Vec<Entry<'a>>,
 }
 
-/// A finding, and what the author said of it.
-#[derive(Clone, Copy)]
+/// A finding of whatever kind, and what the author said of it.
+#[derive(Clone, Debug)]
 pub struct Entry<'a> {
-    pub finding: &'a Finding,
+    /// By its number: `P20`, `F01`.
+    pub rule: String,
+    pub severity: Severity,
+    pub span: Span,
+    pub message: &'a str,
+    pub b2c: Option<&'a str>,
+    pub mend: Option<&'a str>,
+    pub related: &'a [(Span, String)],
     /// Why it is none, where a comment in the file says so.
     pub suppressed: Option<&'a str>,
+}
+
+impl<'a> From<&'a Finding> for Entry<'a> {
+    fn from(finding: &'a Finding) -> Self {
+        Self {
+            rule: finding.rule.to_string(),
+            severity: finding.severity,
+            span: finding.span,
+            message: &finding.message,
+            b2c: finding.b2c.as_deref(),
+            mend: finding.mend.as_deref(),
+            related: &finding.related,
+            suppressed: None,
+        }
+    }
+}
+
+impl<'a> From<&'a FlowFinding> for Entry<'a> {
+    fn from(finding: &'a FlowFinding) -> Self {
+        Self {
+            rule: finding.rule.to_string(),
+            severity: finding.severity,
+            span: finding.span,
+            message: &finding.message,
+            b2c: None,
+            mend: finding.mend.as_deref(),
+            related: &[],
+            suppressed: None,
+        }
+    }
+}
+
+impl<'a> Entry<'a> {
+    #[must_use]
+    pub fn suppressed(mut self, reason: &'a str) -> Self {
+        self.suppressed = Some(reason);
+        self
+    }
 }
 
 /// How many there are of each, the suppressed ones apart.
@@ -34,21 +80,14 @@ impl<'a> Report<'a> {
     /// Sorted by file, place and rule, so that two runs say the same.
     pub fn new(sources: &'a Sources, entries: impl IntoIterator<Item = Entry<'a>>) -> Self {
         let mut entries: Vec<_> = entries.into_iter().collect();
-        entries.sort_by(|a, b| {
-            let key = |entry: &Entry<'a>| (entry.finding.span, entry.finding.rule);
-            let message = |entry: &Entry<'a>| &entry.finding.message;
-            key(a).cmp(&key(b)).then_with(|| message(a).cmp(message(b)))
-        });
+        entries.sort_by(|a, b| (a.span, &a.rule, a.message).cmp(&(b.span, &b.rule, b.message)));
         Self { sources, entries }
     }
 
     /// Those that the author did not suppress.
-    pub fn open(&self) -> impl Iterator<Item = &'a Finding> {
-        let open = self
-            .entries
-            .iter()
-            .filter(|entry| entry.suppressed.is_none());
-        open.map(|entry| entry.finding)
+    pub fn open(&self) -> impl Iterator<Item = &Entry<'a>> {
+        let entries = self.entries.iter();
+        entries.filter(|entry| entry.suppressed.is_none())
     }
 
     pub fn counts(&self) -> Counts {
@@ -56,8 +95,8 @@ impl<'a> Report<'a> {
             suppressed: self.entries.len() - self.open().count(),
             ..Counts::default()
         };
-        for finding in self.open() {
-            match finding.severity {
+        for entry in self.open() {
+            match entry.severity {
                 Severity::Error => counts.errors += 1,
                 Severity::Warning => counts.warnings += 1,
                 Severity::Info => counts.infos += 1,
@@ -156,13 +195,13 @@ pub(super) mod tests {
         let span = |words| span_of(&sources, file, words);
         let error = Finding::new(20, Severity::Error, span("b"), "second");
         let warning = Finding::new(31, Severity::Warning, span("a"), "first");
-        let entries = [(&error, None), (&error, Some("known")), (&warning, None)];
-        let entries = entries.map(|(finding, suppressed)| Entry {
-            finding,
-            suppressed,
-        });
+        let entries = [
+            Entry::from(&error),
+            Entry::from(&error).suppressed("known"),
+            Entry::from(&warning),
+        ];
         let report = Report::new(&sources, entries);
-        assert_eq!(report.entries[0].finding.message, "first");
+        assert_eq!(report.entries[0].message, "first");
         let said = report.counts().to_string();
         assert_eq!(said, "1 error, 1 warning, 1 suppressed");
         assert_eq!(Counts::default().to_string(), "0 errors, 0 warnings");

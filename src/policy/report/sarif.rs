@@ -5,7 +5,7 @@ use std::path::{Component, Path};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::super::finding::{RuleId, Severity};
+use super::super::finding::Severity;
 use super::super::source::Span;
 use super::{Entry, Report};
 
@@ -20,20 +20,20 @@ const SEGMENT: AsciiSet = NON_ALPHANUMERIC
     .remove(b'~');
 
 /// A rule, as a viewer explains it.
-pub struct Rule<'a> {
-    pub id: RuleId,
+pub struct Rule {
+    pub id: String,
     pub severity: Severity,
-    pub title: &'a str,
+    pub title: String,
     /// Why it is wrong.
-    pub explanation: &'a str,
+    pub explanation: String,
     /// How it is mended.
-    pub help: &'a str,
+    pub help: String,
 }
 
 /// The whole log. Paths below `root`, which is absolute, become relative to it.
 pub fn render(
     report: &Report<'_>,
-    rules: &[Rule<'_>],
+    rules: &[Rule],
     root: &Path,
 ) -> Result<String, serde_json::Error> {
     let results = report.entries.iter();
@@ -55,9 +55,9 @@ pub fn render(
     }))
 }
 
-fn rule(rule: &Rule<'_>) -> Value {
+fn rule(rule: &Rule) -> Value {
     json!({
-        "id": rule.id.to_string(),
+        "id": rule.id,
         "shortDescription": {"text": rule.title},
         "fullDescription": {"text": rule.explanation},
         "help": {"text": rule.help},
@@ -65,9 +65,8 @@ fn rule(rule: &Rule<'_>) -> Value {
     })
 }
 
-fn result(report: &Report<'_>, entry: &Entry<'_>, rules: &[Rule<'_>], root: &Path) -> Value {
-    let finding = entry.finding;
-    let related = finding.related.iter().enumerate();
+fn result(report: &Report<'_>, entry: &Entry<'_>, rules: &[Rule], root: &Path) -> Value {
+    let related = entry.related.iter().enumerate();
     let related = related.map(|(id, (span, text))| {
         json!({
             "id": id,
@@ -82,14 +81,14 @@ fn result(report: &Report<'_>, entry: &Entry<'_>, rules: &[Rule<'_>], root: &Pat
         .into_iter()
         .collect();
     let mut result = json!({
-        "ruleId": finding.rule.to_string(),
-        "level": level(finding.severity),
+        "ruleId": entry.rule,
+        "level": level(entry.severity),
         "message": {"text": message(entry)},
-        "locations": [{"physicalLocation": location(report, finding.span, root)}],
+        "locations": [{"physicalLocation": location(report, entry.span, root)}],
         "relatedLocations": related.collect::<Vec<_>>(),
         "suppressions": suppressions,
     });
-    if let Some(index) = rules.iter().position(|rule| rule.id == finding.rule) {
+    if let Some(index) = rules.iter().position(|rule| rule.id == entry.rule) {
         result["ruleIndex"] = json!(index);
     }
     result
@@ -97,12 +96,11 @@ fn result(report: &Report<'_>, entry: &Entry<'_>, rules: &[Rule<'_>], root: &Pat
 
 /// Viewers show one text: what is wrong, what B2C says, how to mend it.
 fn message(entry: &Entry<'_>) -> String {
-    let finding = entry.finding;
-    let mut text = format!("{}.", finding.message.trim_end_matches('.'));
-    if let Some(b2c) = &finding.b2c {
+    let mut text = format!("{}.", entry.message.trim_end_matches('.'));
+    if let Some(b2c) = entry.b2c {
         text.push_str(&format!("\nB2C says: {b2c}"));
     }
-    if let Some(mend) = &finding.mend {
+    if let Some(mend) = entry.mend {
         text.push_str(&format!("\n{mend}"));
     }
     text
@@ -200,17 +198,17 @@ mod tests {
         let finding = Finding::new(20, Severity::Info, span_of(&sources, file, "b/"), "Odd")
             .b2c("no")
             .related(span_of(&sources, file, "a"), "here");
-        let entries = [None, Some("agreed")].map(|suppressed| Entry {
-            finding: &finding,
-            suppressed,
-        });
+        let entries = [
+            Entry::from(&finding),
+            Entry::from(&finding).suppressed("agreed"),
+        ];
         let report = Report::new(&sources, entries);
-        let rules = [10, 20].map(|id| Rule {
-            id: RuleId(id),
+        let rules = ["P10", "P20"].map(|id| Rule {
+            id: id.to_owned(),
             severity: Severity::Error,
-            title: "Title",
-            explanation: "Why.",
-            help: "How.",
+            title: "Title".to_owned(),
+            explanation: "Why.".to_owned(),
+            help: "How.".to_owned(),
         });
         let text = render(&report, &rules, Path::new("/root")).unwrap();
         let log: Value = serde_json::from_str(&text).unwrap();

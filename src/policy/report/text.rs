@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use annotate_snippets::{Annotation, AnnotationKind, Level, Renderer, Snippet};
 
-use super::super::finding::{Finding, RuleId, Severity};
-use super::super::source::Span;
-use super::{Report, visible, visible_line};
+use super::super::finding::Severity;
+use super::super::source::{Sources, Span};
+use super::{Entry, Report, visible, visible_line};
 
 /// Whether the reader is a terminal that wants colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,39 +21,49 @@ pub enum Colours {
 pub fn render<'a>(
     report: &'a Report<'a>,
     colours: Colours,
-    mend: impl Fn(RuleId) -> Option<&'a str>,
+    mend: impl Fn(&str) -> Option<&'a str>,
 ) -> impl Iterator<Item = String> {
-    let renderer = match colours {
-        Colours::Yes => Renderer::styled(),
-        Colours::No => Renderer::plain(),
-    };
+    let renderer = renderer(colours);
     let mut told = HashSet::new();
-    report.open().map(move |finding| {
-        let general = told
-            .insert(finding.rule)
-            .then(|| mend(finding.rule))
-            .flatten();
-        let mend = finding.mend.as_deref().or(general);
-        one(report, finding, mend, &renderer)
+    report.open().map(move |entry| {
+        let is_first = told.insert(entry.rule.as_str());
+        let general = is_first.then(|| mend(&entry.rule)).flatten();
+        one(report, entry, entry.mend.or(general), &renderer)
     })
 }
 
-fn one(report: &Report<'_>, finding: &Finding, mend: Option<&str>, renderer: &Renderer) -> String {
-    let level = match finding.severity {
+/// Something that is no finding of ours, in its place: a refusal.
+pub fn in_place(sources: &Sources, span: Span, title: &str, colours: Colours) -> String {
+    let group = Level::ERROR
+        .primary_title(visible_line(title))
+        .element(Excerpt::of(sources, span).snippet(AnnotationKind::Primary, None));
+    let text = renderer(colours).render(&[group]);
+    format!("{}\n", text.trim_end())
+}
+
+fn renderer(colours: Colours) -> Renderer {
+    match colours {
+        Colours::Yes => Renderer::styled(),
+        Colours::No => Renderer::plain(),
+    }
+}
+
+fn one(report: &Report<'_>, entry: &Entry<'_>, mend: Option<&str>, renderer: &Renderer) -> String {
+    let level = match entry.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
         Severity::Info => Level::INFO,
     };
-    let excerpt = Excerpt::of(report, finding.span);
+    let excerpt = Excerpt::of(report.sources, entry.span);
     let mut group = level
-        .primary_title(visible_line(&finding.message))
-        .id(finding.rule.to_string())
+        .primary_title(visible_line(entry.message))
+        .id(entry.rule.as_str())
         .element(excerpt.snippet(AnnotationKind::Primary, None));
-    for (span, text) in &finding.related {
-        let excerpt = Excerpt::of(report, *span);
+    for (span, text) in entry.related {
+        let excerpt = Excerpt::of(report.sources, *span);
         group = group.element(excerpt.snippet(AnnotationKind::Context, Some(text)));
     }
-    if let Some(b2c) = &finding.b2c {
+    if let Some(b2c) = entry.b2c {
         let said = format!("B2C says: {}", visible_line(b2c));
         group = group.element(Level::NOTE.message(said));
     }
@@ -74,8 +84,8 @@ struct Excerpt {
 }
 
 impl Excerpt {
-    fn of(report: &Report<'_>, span: Span) -> Self {
-        let source = report.sources.get(span.file);
+    fn of(sources: &Sources, span: Span) -> Self {
+        let source = sources.get(span.file);
         let text = source.text();
         let at = (span.start as usize).min(text.len());
         let before = text.get(..at).unwrap_or("");
@@ -107,17 +117,12 @@ impl Excerpt {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::source::Sources;
-    use super::super::Entry;
+    use super::super::super::finding::Finding;
     use super::super::tests::span_of;
     use super::*;
 
     fn told(sources: &Sources, finding: &Finding) -> String {
-        let entry = Entry {
-            finding,
-            suppressed: None,
-        };
-        let report = Report::new(sources, [entry]);
+        let report = Report::new(sources, [Entry::from(finding)]);
         render(&report, Colours::No, |_| Some("mend it")).collect()
     }
 
@@ -202,10 +207,7 @@ mod tests {
         let file = sources.add("p.xml".into(), "<a/><b/>");
         let [first, second] = ["<a", "<b"]
             .map(|words| Finding::new(3, Severity::Warning, span_of(&sources, file, words), "odd"));
-        let entries = [&first, &second].map(|finding| Entry {
-            finding,
-            suppressed: None,
-        });
+        let entries = [&first, &second].map(Entry::from);
         let report = Report::new(&sources, entries);
         let said: String = render(&report, Colours::No, |_| Some("mend it")).collect();
         assert_eq!(said.matches("mend it").count(), 1, "{said}");

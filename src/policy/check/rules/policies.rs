@@ -1,0 +1,91 @@
+//! Whole files: P00 to P05, P21, and what must be filled in.
+
+use super::Rule;
+use crate::policy::finding::{RuleId, Severity};
+
+pub(super) const RULES: &[&Rule] = &[
+    &Rule {
+        id: RuleId(0),
+        severity: Severity::Warning,
+        title: "a comment that lets findings pass gives a reason and has something to let pass",
+        explanation: "A comment `idlink-allow` hides findings from everybody who reads the report. So it has to say why, and it has to name rules that exist. One that no longer lets anything pass is left over from something that was mended, and would hide the next fault of that kind.",
+        b2c: None,
+        mend: "Write `<!-- idlink-allow P26: why this is meant -->` above the element or behind it on the line, and take it away when the finding is gone.",
+        before: "<!-- idlink-allow P26 -->",
+        after: "<!-- idlink-allow P26: the claim is only logged -->",
+    },
+    &Rule {
+        id: RuleId(1),
+        severity: Severity::Error,
+        title: "a policy is well-formed XML in UTF-8, in the namespace of policies",
+        explanation: "B2C reads nothing of a file that is not well-formed, and takes no element that is not in its namespace. A lone `&` in an address or a setting that was pasted in is the usual cause. The version of the schema has always been 0.3.0.0.",
+        b2c: Some("Unable to upload policy. Reason: … schema validation"),
+        mend: "Write `&amp;` for `&` and `&lt;` for `<`, save the file as UTF-8, and keep the root element's xmlns.",
+        before: "<LoadUri>https://example.com/page?a=1&b=2</LoadUri>",
+        after: "<LoadUri>https://example.com/page?a=1&amp;b=2</LoadUri>",
+    },
+    &Rule {
+        id: RuleId(2),
+        severity: Severity::Error,
+        title: "elements, attributes and values are those of the schema, in its order",
+        explanation: "B2C validates each file against its schema before anything else. The order of elements counts: in a technical profile, Metadata comes before InputClaims. Ids that must be unique are compared there as they are written, values such as DataType with their case and without blanks. B2C names one place at a time; this rule names all.",
+        b2c: Some(
+            "Schema validation error found at line … The element '…' has invalid child element '…'. List of possible elements expected: '…'",
+        ),
+        mend: "Put the element where the message says, or correct the name.",
+        before: "<TechnicalProfile Id=\"A\"><OutputClaims /><Metadata>…</Metadata></TechnicalProfile>",
+        after: "<TechnicalProfile Id=\"A\"><Metadata>…</Metadata><OutputClaims /></TechnicalProfile>",
+    },
+    &Rule {
+        id: RuleId(3),
+        severity: Severity::Error,
+        title: "PolicyId begins with B2C_1A_",
+        explanation: "The prefix tells custom policies from user flows, which begin with B2C_1_. B2C refuses an upload under another name. Children name their base by the full id.",
+        b2c: None,
+        mend: "Add the prefix to PolicyId and PublicPolicyUri, and to BasePolicy in the children.",
+        before: "<TrustFrameworkPolicy PolicyId=\"signup_signin\" …>",
+        after: "<TrustFrameworkPolicy PolicyId=\"B2C_1A_signup_signin\" …>",
+    },
+    &Rule {
+        id: RuleId(4),
+        severity: Severity::Error,
+        title: "TenantId is the same in the policy, its BasePolicy and the whole chain",
+        explanation: "A policy belongs to one tenant and inherits within it. Copies of one tenant's files that were not changed everywhere are refused, most of them only when the relying party is uploaded. Settings and names that are still to be filled in are not compared.",
+        b2c: Some("TenantId in the policy xml '…' is not same as the one in login tenant '…'"),
+        mend: "Write the tenant once, as {Settings:Tenant}, and let `idlink policy build` fill it in.",
+        before: "TenantId=\"contoso.onmicrosoft.com\" … <BasePolicy><TenantId>fabrikam.onmicrosoft.com</TenantId>",
+        after: "TenantId=\"contoso.onmicrosoft.com\" … <BasePolicy><TenantId>contoso.onmicrosoft.com</TenantId>",
+    },
+    &Rule {
+        id: RuleId(5),
+        severity: Severity::Error,
+        title: "the base policy is there, and no policy inherits from itself",
+        explanation: "A policy is uploaded after its base, and B2C looks the base up by id. Without it nothing can be said of what the policy refers to, so most other rules keep silent about such a policy. Ids are compared without regard to case.",
+        b2c: Some(
+            "Policy with 'policyId': '…' and 'tenantId': '…' cannot be found in the directory.",
+        ),
+        mend: "Check the base together with its children, correct the id, or declare it with `--external` if the tenant has it already.",
+        before: "<PolicyId>B2C_1A_TrustFrameworkExtension</PolicyId>",
+        after: "<PolicyId>B2C_1A_TrustFrameworkExtensions</PolicyId>",
+    },
+    &Rule {
+        id: RuleId(33),
+        severity: Severity::Error,
+        title: "nothing is left to be filled in in a built policy",
+        explanation: "The public samples hold names such as yourtenant and ids of other people's applications, and policies hold {Settings:…} that a build replaces. What stays is uploaded as it is, and fails then, or at the first sign-in. The rule looks at built files only.",
+        b2c: None,
+        mend: "Give the setting a value for each environment in appsettings.json, and build again.",
+        before: "<Item Key=\"client_id\">{Settings:ProxyAppId}</Item>",
+        after: "<Item Key=\"client_id\">8d3b…</Item>",
+    },
+    &Rule {
+        id: RuleId(34),
+        severity: Severity::Warning,
+        title: "nothing in a policy for production is open or for development",
+        explanation: "Calls and pages over http:// can be read and changed on their way. Secrets in a policy are readable for everybody who may download it, while policy keys are not. DeploymentMode=Development and DeveloperMode send the claims of users to Application Insights.",
+        b2c: None,
+        mend: "Use https://, put secrets into policy keys, and keep development settings in an environment of their own.",
+        before: "<Item Key=\"ServiceUrl\">http://api.example.com/check</Item>",
+        after: "<Item Key=\"ServiceUrl\">https://api.example.com/check</Item>",
+    },
+];
