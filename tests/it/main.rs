@@ -27,6 +27,7 @@ mod oidc;
 mod outages;
 mod overtaken;
 mod policy_set;
+mod policy_show;
 mod server;
 mod sites;
 mod staff;
