@@ -95,7 +95,11 @@ fn what_is_missing_is_told_of_at_its_parent() {
 
 #[test]
 fn attributes_are_declared_required_and_of_their_type() {
-    let unknown = with(BASE, "<TechnicalProfile Id=\"AAD-Read\"", "<TechnicalProfile Id=\"AAD-Read\" Reference=\"x\"");
+    let unknown = with(
+        BASE,
+        "<TechnicalProfile Id=\"AAD-Read\"",
+        "<TechnicalProfile Id=\"AAD-Read\" Reference=\"x\"",
+    );
     assert_eq!(
         in_base(&unknown),
         ["base.xml:64:41 P02 error `Reference=\"x\"`"]
