@@ -23,6 +23,8 @@ mod settings;
 mod spelling;
 mod suppression;
 pub mod transformations;
+#[cfg(test)]
+mod trial;
 mod wording;
 
 use std::collections::HashMap;
