@@ -152,7 +152,7 @@ fn base(scope: &Scope<'_>, options: &Options, findings: &mut Vec<Finding>) {
             .mend("write the id of the policy to inherit from, or take BasePolicy away"),
         ),
         ChainProblem::Missing { policy, .. } => {
-            if options.is_external(&policy) {
+            if options.is_external(&policy) || is_unreadable(scope, &policy) {
                 return;
             }
             findings.push(missing(scope, span, &policy));
@@ -189,6 +189,17 @@ fn base(scope: &Scope<'_>, options: &Options, findings: &mut Vec<Finding>) {
             .mend("name the next policy towards the base; the last one has no BasePolicy"),
         ),
     }
+}
+
+/// Whether the base is a file that is no XML: that is told of where it is.
+fn is_unreadable(scope: &Scope<'_>, policy: &str) -> bool {
+    let broken = scope.set.broken.iter().map(|finding| finding.span.file);
+    let mut unread = broken.filter(|file| scope.set.get(*file).is_none());
+    let named = format!("policyid=\"{}\"", policy.to_lowercase());
+    unread.any(|file| {
+        let text = scope.set.sources.get(file).text();
+        text.to_lowercase().contains(&named)
+    })
 }
 
 fn missing(scope: &Scope<'_>, span: Span, policy: &str) -> Finding {

@@ -79,9 +79,13 @@ impl Options {
         self.external.iter().any(|id| same_id(id, policy))
     }
 
-    /// Whether a rule looks at such files at all.
+    /// Whether a rule looks at all that it can find.
     fn runs(&self, rule: RuleId) -> bool {
-        self.built || rule.0 != 33
+        match rule.0 {
+            33 => self.built,
+            34 => self.production,
+            _ => true,
+        }
     }
 }
 

@@ -28,7 +28,7 @@ const SCHEMA_VERSION: &str = "0.3.0.0";
 /// Looks at one file. `text` is the file's, in which the spans count.
 pub(super) fn check(root: &Element, text: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if !is_in_namespace(root, &mut findings) {
+    if !is_in_namespace(root, text, &mut findings) {
         // Each element of it would be wrong in the same way.
         return findings;
     }
@@ -52,7 +52,7 @@ pub(super) fn check(root: &Element, text: &str) -> Vec<Finding> {
     findings
 }
 
-fn is_in_namespace(root: &Element, findings: &mut Vec<Finding>) -> bool {
+fn is_in_namespace(root: &Element, text: &str, findings: &mut Vec<Finding>) -> bool {
     if root.namespace.as_deref() == Some(NAMESPACE) {
         return true;
     }
@@ -64,13 +64,27 @@ fn is_in_namespace(root: &Element, findings: &mut Vec<Finding>) -> bool {
         Finding::new(
             1,
             Severity::Error,
-            root.name_span,
+            namespace_span(root, text).unwrap_or(root.name_span),
             format!("<TrustFrameworkPolicy> has {found}"),
         )
         .b2c("The 'TrustFrameworkPolicy' element is not declared.")
         .mend(format!("write xmlns=\"{NAMESPACE}\" in it")),
     );
     false
+}
+
+/// Where the root's namespace is written.
+fn namespace_span(root: &Element, text: &str) -> Option<Span> {
+    let start = root.name_span.end;
+    let tag = text.get(start as usize..root.span.end as usize)?;
+    let tag = tag.get(..tag.find('>')?)?;
+    let namespace = root.namespace.as_deref()?;
+    let at = start + u32::try_from(tag.find(namespace)?).ok()?;
+    Some(Span {
+        file: root.span.file,
+        start: at,
+        end: at + u32::try_from(namespace.len()).ok()?,
+    })
 }
 
 struct Reader<'a> {
