@@ -138,8 +138,10 @@ fn base(scope: &Scope<'_>, options: &Options, findings: &mut Vec<Finding>) {
         ChainProblem::Missing { file: at, .. }
         | ChainProblem::Ambiguous { file: at, .. }
         | ChainProblem::Unnamed { file: at }
-        | ChainProblem::Cycle { file: at }
             if at != file.file => {}
+        // The policy is not in the circle itself.
+        ChainProblem::Cycle { file: last }
+            if scope.set.get(last).and_then(PolicyFile::base_file) != Some(file.file) => {}
         ChainProblem::Unnamed { .. } => findings.push(
             Finding::new(
                 5,

@@ -221,3 +221,140 @@ fn guard(
         )),
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::trial::{REST, finds, running, running_with};
+    use super::*;
+    use Severity::{Error, Info, Warning};
+
+    fn call(metadata: &str, claims: &str) -> String {
+        running(&format!(
+            r#"<TechnicalProfile Id="It"><DisplayName>R</DisplayName>{REST}<Metadata><Item Key="ServiceUrl">https://example.org</Item>{metadata}</Metadata>{claims}</TechnicalProfile>"#
+        ))
+    }
+
+    #[test]
+    fn resolvers_are_switched_on_where_they_are_used() {
+        let claims = r#"<InputClaims><InputClaim ClaimTypeReferenceId="email" DefaultValue="id «{oidc:ClientId}»"/></InputClaims>"#;
+        finds(
+            26,
+            &[&call("", claims)],
+            &[(
+                Warning,
+                "`{oidc:ClientId}` is not resolved in technical profile `It`: the claim comes literally, or not at all",
+            )],
+        );
+        let plain = claims.replace(['«', '»'], "");
+        let on = r#"<Item Key="IncludeClaimResolvingInClaimsHandling">true</Item>"#;
+        finds(26, &[&call(on, &plain)], &[]);
+        // A call resolves what it sends; what it gets is not its to resolve.
+        finds(26, &[&call("", &plain.replace("Input", "Output"))], &[]);
+        finds(26, &[&call("", &plain.replace("oidc:", "Settings:"))], &[]);
+        let insights = call("", &plain).replace(
+            "RestfulProvider",
+            "Insights.AzureApplicationInsightsProvider",
+        );
+        finds(26, &[&insights], &[]);
+    }
+
+    #[test]
+    fn a_default_value_is_one_of_its_type() {
+        let with = |claim: &str, value: &str| {
+            call(
+                "",
+                &format!(
+                    r#"<OutputClaims><OutputClaim ClaimTypeReferenceId="{claim}" DefaultValue="{value}"/></OutputClaims>"#
+                ),
+            )
+        };
+        for (claim, value) in [
+            ("age", "18"),
+            ("age", ""),
+            ("age", "{Settings:Age}"),
+            ("isNew", "True"),
+            ("email", "18"),
+            ("nobody", "x"),
+        ] {
+            finds(28, &[&with(claim, value)], &[]);
+        }
+        finds(
+            28,
+            &[&with("age", "«eighteen»")],
+            &[(Error, "`eighteen` is no int, which claim `age` is")],
+        );
+        finds(
+            28,
+            &[&with("ISNEW", "«yes»")],
+            &[(Error, "`yes` is no boolean, which claim `ISNEW` is")],
+        );
+    }
+
+    fn skipping(preconditions: &str) -> String {
+        running_with(
+            "",
+            r#"<TechnicalProfile Id="It"><DisplayName>T</DisplayName></TechnicalProfile>"#,
+            &format!("<Preconditions>{preconditions}</Preconditions>"),
+        )
+    }
+
+    fn equals(on: bool, values: &str) -> String {
+        format!(
+            r#"<Precondition Type="ClaimEquals" ExecuteActionsIf="{on}">{values}<Action>SkipThisOrchestrationStep</Action></Precondition>"#
+        )
+    }
+
+    #[test]
+    fn a_boolean_compares_with_true_and_false_as_they_are_written() {
+        for right in ["True", "False"] {
+            let values = format!("<Value>isNew</Value><Value>{right}</Value>");
+            finds(29, &[&skipping(&equals(true, &values))], &[]);
+        }
+        let values = "<Value>isNew</Value><Value>«true»</Value>";
+        finds(
+            29,
+            &[&skipping(&equals(true, values))],
+            &[(
+                Warning,
+                "claim `isNew` is a boolean and never equals `true`: booleans compare as `True` and `False`",
+            )],
+        );
+        let text = "<Value>email</Value><Value>true</Value>";
+        finds(29, &[&skipping(&equals(true, text))], &[]);
+    }
+
+    #[test]
+    fn a_comparison_has_something_to_compare_with() {
+        let one =
+            equals(true, "<Value>email</Value>").replacen("Precondition ", "«Precondition» ", 1);
+        finds(
+            29,
+            &[&skipping(&one)],
+            &[(
+                Warning,
+                "the precondition compares claim `email` with nothing",
+            )],
+        );
+    }
+
+    #[test]
+    fn a_missing_claim_skips_nothing_unless_that_is_said() {
+        let values = "<Value>email</Value><Value>a</Value>";
+        let alone = equals(false, values).replacen("Precondition ", "«Precondition» ", 1);
+        finds(
+            29,
+            &[&skipping(&alone)],
+            &[(
+                Info,
+                "if claim `email` has no value, the comparison is left out and nothing is skipped",
+            )],
+        );
+        let guard = r#"<Precondition Type="ClaimsExist" ExecuteActionsIf="false"><Value>EMAIL</Value><Action>SkipThisOrchestrationStep</Action></Precondition>"#;
+        finds(
+            29,
+            &[&skipping(&format!("{guard}{}", equals(false, values)))],
+            &[],
+        );
+        finds(29, &[&skipping(&equals(true, values))], &[]);
+    }
+}

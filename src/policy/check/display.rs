@@ -208,3 +208,87 @@ fn place(claim: &ClaimRef<'_>, attribute: &str) -> crate::policy::source::Span {
         .attribute(attribute)
         .map_or(claim.element.name_span, |attribute| attribute.value_span)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::trial::{SELF_ASSERTED, finds, policy, running_with};
+    use super::*;
+    use Severity::Warning;
+
+    fn page(version: &str, claims: &str) -> String {
+        let blocks = format!(
+            r#"
+    <ContentDefinitions><ContentDefinition Id="api.page"><LoadUri>https://example.org/a.html</LoadUri><RecoveryUri>https://example.org/b.html</RecoveryUri><DataUri>urn:com:microsoft:aad:b2c:elements:{version}</DataUri></ContentDefinition></ContentDefinitions>
+    <DisplayControls><DisplayControl Id="verify" UserInterfaceControlType="VerificationControl"><DisplayClaims><DisplayClaim ClaimTypeReferenceId="email"/></DisplayClaims><OutputClaims><OutputClaim ClaimTypeReferenceId="email"/></OutputClaims></DisplayControl></DisplayControls>"#
+        );
+        let profile = format!(
+            r#"<TechnicalProfile Id="It"><DisplayName>S</DisplayName>{SELF_ASSERTED}<Metadata><Item Key="ContentDefinitionReferenceId">api.page</Item></Metadata>{claims}</TechnicalProfile>"#
+        );
+        running_with(&blocks, &profile, "")
+    }
+
+    #[test]
+    fn controls_need_a_page_that_knows_them() {
+        let claims = r#"<DisplayClaims><DisplayClaim DisplayControlReferenceId="«verify»"/></DisplayClaims>"#;
+        for old in ["selfasserted:1.1.0", "contract:selfasserted:1.2.0"] {
+            let message = format!(
+                "display control `verify` is not rendered: page `api.page` is `urn:com:microsoft:aad:b2c:elements:{old}`"
+            );
+            finds(32, &[&page(old, claims)], &[(Warning, &message)]);
+        }
+        let plain = claims.replace(['«', '»'], "");
+        for new in ["contract:selfasserted:2.1.7", "contract:multifactor:1.2.0"] {
+            finds(32, &[&page(new, &plain)], &[]);
+        }
+        let claim =
+            r#"<DisplayClaims><DisplayClaim ClaimTypeReferenceId="email"/></DisplayClaims>"#;
+        finds(32, &[&page("selfasserted:1.1.0", claim)], &[]);
+    }
+
+    #[test]
+    fn a_displayed_claim_has_an_input_type() {
+        let claims = r#"<DisplayClaims><DisplayClaim ClaimTypeReferenceId="email"/><DisplayClaim ClaimTypeReferenceId="«age»"/></DisplayClaims>"#;
+        finds(
+            35,
+            &[&page("contract:selfasserted:2.1.7", claims)],
+            &[(
+                Warning,
+                "display claim `age` has no UserInputType: the page shows no field for it",
+            )],
+        );
+    }
+
+    #[test]
+    fn display_claims_hide_what_is_inherited() {
+        let base = page(
+            "contract:selfasserted:2.1.7",
+            r#"<OutputClaims><OutputClaim ClaimTypeReferenceId="email"/><OutputClaim ClaimTypeReferenceId="city" Required="true"/><OutputClaim ClaimTypeReferenceId="objectId"/></OutputClaims>"#,
+        );
+        let base = base.replace("B2C_1A_Trial", "B2C_1A_Base");
+        let (base, party) = base.split_once("  <RelyingParty>").unwrap();
+        let base = format!("{base}</TrustFrameworkPolicy>");
+        let party = party.replace("</TrustFrameworkPolicy>", "");
+        let child = |claims: &str| {
+            policy(
+                "B2C_1A_Party",
+                Some("B2C_1A_Base"),
+                &format!(
+                    r#"<ClaimsProviders><ClaimsProvider><DisplayName>P</DisplayName><TechnicalProfiles><TechnicalProfile Id="It">{claims}</TechnicalProfile></TechnicalProfiles></ClaimsProvider></ClaimsProviders><RelyingParty>{party}"#
+                ),
+            )
+        };
+        let hiding = r#"<«DisplayClaims»><DisplayClaim DisplayControlReferenceId="verify"/></DisplayClaims>"#;
+        finds(
+            35,
+            &[&base, &child(hiding)],
+            &[(
+                Warning,
+                "the display claims of technical profile `It` hide its inherited output claim `city`: nobody is asked for it",
+            )],
+        );
+        let showing = r#"<DisplayClaims><DisplayClaim DisplayControlReferenceId="verify"/><DisplayClaim ClaimTypeReferenceId="CITY"/></DisplayClaims>"#;
+        finds(35, &[&base, &child(showing)], &[]);
+        // Nothing is displayed by itself: the page shows its output claims.
+        finds(35, &[&base, &child("")], &[]);
+    }
+}

@@ -23,6 +23,8 @@ mod settings;
 mod spelling;
 mod suppression;
 pub mod transformations;
+#[cfg(test)]
+mod trial;
 mod wording;
 
 use std::collections::HashMap;
@@ -208,3 +210,6 @@ fn settle(set: &PolicySet, found: Vec<Finding>, options: &Options) -> (Vec<Findi
     });
     (findings, allowed)
 }
+
+#[cfg(test)]
+mod tests;

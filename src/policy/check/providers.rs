@@ -414,3 +414,6 @@ fn is_same(one: &ClaimRef<'_>, other: &ClaimRef<'_>) -> bool {
 fn error(rule: u8, span: Span, message: String) -> Finding {
     Finding::new(rule, Severity::Error, span, message)
 }
+
+#[cfg(test)]
+mod tests;

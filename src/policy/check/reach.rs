@@ -102,3 +102,105 @@ impl<'a> Walk<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::trial::{SELF_ASSERTED, policy};
+    use super::*;
+    use crate::policy::set::PolicySet;
+
+    #[test]
+    fn a_relying_party_runs_its_journeys_and_what_they_call() {
+        let profile = |id: &str, content: &str| {
+            format!(
+                r#"<TechnicalProfile Id="{id}"><DisplayName>T</DisplayName>{content}</TechnicalProfile>"#
+            )
+        };
+        let step = |order: u8, id: &str| {
+            format!(
+                r#"<OrchestrationStep Order="{order}" Type="ClaimsExchange" ContentDefinitionReferenceId="api.step"><ClaimsExchanges><ClaimsExchange Id="X{id}" TechnicalProfileReferenceId="{id}"/></ClaimsExchanges></OrchestrationStep>"#
+            )
+        };
+        let journey = |element: &str, id: &str, steps: &str| {
+            format!(
+                r#"<{element} Id="{id}"><OrchestrationSteps>{steps}</OrchestrationSteps></{element}>"#
+            )
+        };
+        let page = format!(
+            r#"{SELF_ASSERTED}<DisplayClaims><DisplayClaim DisplayControlReferenceId="verify"/></DisplayClaims>
+            <ValidationTechnicalProfiles><ValidationTechnicalProfile ReferenceId="Validation"/></ValidationTechnicalProfiles>"#
+        );
+        let profiles = [
+            ("Page", page.as_str()),
+            ("Validation", ""),
+            ("SendCode", ""),
+            ("Inner", ""),
+            ("Refresh", ""),
+            ("Issuer", ""),
+            ("Unused", ""),
+        ]
+        .map(|(id, content)| profile(id, content))
+        .concat();
+        let call = r#"<OrchestrationStep Order="2" Type="InvokeSubJourney"><JourneyList><Candidate SubJourneyReferenceId="s"/></JourneyList></OrchestrationStep>
+            <OrchestrationStep Order="3" Type="SendClaims" CpimIssuerTechnicalProfileReferenceId="Issuer"/>"#;
+        let journeys = [
+            journey("UserJourney", "J", &format!("{}{call}", step(1, "page"))),
+            journey("UserJourney", "Token", &step(1, "Refresh")),
+            journey("UserJourney", "Other", &step(1, "Unused")),
+        ]
+        .concat();
+        let base = policy(
+            "B2C_1A_Base",
+            None,
+            &format!(
+                r#"<BuildingBlocks><DisplayControls><DisplayControl Id="verify" UserInterfaceControlType="VerificationControl"><Actions><Action Id="SendCode"><ValidationClaimsExchange><ValidationClaimsExchangeTechnicalProfile TechnicalProfileReferenceId="SendCode"/></ValidationClaimsExchange></Action></Actions></DisplayControl></DisplayControls></BuildingBlocks>
+                <ClaimsProviders><ClaimsProvider><DisplayName>P</DisplayName><TechnicalProfiles>{profiles}</TechnicalProfiles></ClaimsProvider></ClaimsProviders>
+                <UserJourneys>{journeys}</UserJourneys><SubJourneys>{}</SubJourneys>"#,
+                journey("SubJourney", "S", &step(1, "Inner"))
+            ),
+        );
+        let party = policy(
+            "B2C_1A_Party",
+            Some("B2C_1A_Base"),
+            r#"<RelyingParty><DefaultUserJourney ReferenceId="j"/><Endpoints><Endpoint Id="Token" UserJourneyReferenceId="Token"/></Endpoints></RelyingParty>"#,
+        );
+        let reached = |texts: &[(&str, &str)], of: &str| {
+            let set = PolicySet::from_texts(texts.iter().copied());
+            let file = set.with_id(of).next().unwrap();
+            let effective = set.effective(file.file).unwrap();
+            let scope = Scope {
+                set: &set,
+                file,
+                effective: &effective,
+                complete: true,
+            };
+            profiles_of(&scope)
+        };
+        let both = [("base.xml", base.as_str()), ("party.xml", party.as_str())];
+        assert_eq!(
+            reached(&both, "B2C_1A_Party"),
+            [
+                ("Page", Some("api.step")),
+                ("Validation", None),
+                ("SendCode", None),
+                ("Inner", Some("api.step")),
+                ("Issuer", None),
+                ("Refresh", Some("api.step")),
+            ]
+            .map(|(id, page)| (id.to_owned(), page.map(str::to_owned)))
+        );
+        // A base is looked at by itself only where nothing inherits from it.
+        assert_eq!(reached(&both, "B2C_1A_Base"), []);
+        assert_eq!(reached(&both[..1], "B2C_1A_Base").len(), 7);
+    }
+
+    fn profiles_of(scope: &Scope<'_>) -> Vec<(String, Option<String>)> {
+        profiles(scope)
+            .into_iter()
+            .map(|reached| {
+                let page = reached.page.map(str::to_owned);
+                (reached.profile.id().to_owned(), page)
+            })
+            .collect()
+    }
+}

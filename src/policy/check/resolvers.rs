@@ -109,7 +109,9 @@ pub(super) fn resolvers(value: &str) -> impl Iterator<Item = Resolver<'_>> {
         let other = OTHERS
             .iter()
             .any(|other| other.eq_ignore_ascii_case(namespace));
-        (is_name && !key.trim().is_empty() && !other).then_some(Resolver {
+        // `{https://example.org}` is an address.
+        let is_key = !key.trim().is_empty() && !key.starts_with("//");
+        (is_name && is_key && !other).then_some(Resolver {
             namespace,
             key,
             written: value.get(at..at + inner.len() + 2)?,
@@ -234,12 +236,7 @@ mod tests {
             "{a:}",
             "{https://example.org}",
         ] {
-            let found = written(value);
-            // An address is no name, whatever stands before its colon.
-            assert!(
-                found.is_empty() || value.starts_with("{https"),
-                "{value}: {found:?}"
-            );
+            assert_eq!(written(value), [""; 0], "{value}");
         }
     }
 
@@ -268,6 +265,34 @@ mod tests {
         assert_eq!(
             unknown("{Browser:Name}").as_deref(),
             Some("there is no claim resolver `{Browser:Name}`")
+        );
+    }
+
+    #[test]
+    fn each_place_that_resolves_is_looked_at() {
+        use super::super::trial::{finds, running_with};
+        let blocks = r#"
+    <ContentDefinitions><ContentDefinition Id="api.page"><LoadUri>https://example.org/«{Culture:Language}»/a.html</LoadUri><RecoveryUri>~/common/default_page_error.html</RecoveryUri><DataUri>urn:com:microsoft:aad:b2c:elements:contract:selfasserted:2.1.7</DataUri></ContentDefinition></ContentDefinitions>"#;
+        let profile = r#"<TechnicalProfile Id="It"><DisplayName>T</DisplayName>
+      <InputClaims><InputClaim ClaimTypeReferenceId="email" DefaultValue="{Context:IPAddress} &amp; «{Context:IpAdress}»"/></InputClaims>
+      <OutputClaims><OutputClaim ClaimTypeReferenceId="city" PartnerClaimType="«{oauth2:id_token}»"/></OutputClaims></TechnicalProfile>"#;
+        finds(
+            27,
+            &[&running_with(blocks, profile, "")],
+            &[
+                (
+                    Severity::Warning,
+                    "there is no claim resolver `{Culture:Language}`; did you mean `LanguageName`?",
+                ),
+                (
+                    Severity::Warning,
+                    "there is no claim resolver `{Context:IpAdress}`; did you mean `IPAddress`?",
+                ),
+                (
+                    Severity::Warning,
+                    "there is no claim resolver `{oauth2:id_token}`",
+                ),
+            ],
         );
     }
 }

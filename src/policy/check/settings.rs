@@ -222,3 +222,128 @@ fn insights(element: &Element, findings: &mut Vec<Finding>) {
 fn warning(span: Span, message: String) -> Finding {
     Finding::new(34, Severity::Warning, span, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::trial::{REST, finds, finds_for, running};
+    use super::*;
+    use Severity::{Error, Warning};
+
+    fn item(key: &str, value: &str) -> String {
+        running(&format!(
+            r#"<TechnicalProfile Id="It"><DisplayName>R</DisplayName>{REST}<Metadata><Item Key="{key}">{value}</Item></Metadata></TechnicalProfile>"#
+        ))
+    }
+
+    #[test]
+    fn nothing_is_left_open_in_a_built_policy() {
+        let built = Options {
+            built: true,
+            ..Options::default()
+        };
+        for (key, value, message) in [
+            (
+                "scope",
+                "«{settings:Scope}»",
+                "setting `Scope` is not filled in",
+            ),
+            ("scope", "«a #{Scope}# b»", "`#{Scope}#` is not filled in"),
+            ("scope", "«{{ scope }}»", "`{{ scope }}` is not filled in"),
+            (
+                "METADATA",
+                "«https://YourTenant.b2clogin.com/x»",
+                "`https://YourTenant.b2clogin.com/x` is the sample's tenant",
+            ),
+            (
+                "client_id",
+                "«ProxyIdentityExperienceFrameworkAppId»",
+                "`ProxyIdentityExperienceFrameworkAppId` is the sample's application",
+            ),
+            (
+                "IdTokenAudience",
+                "«00000000-0000-0000-0000-000000000000»",
+                "`00000000-0000-0000-0000-000000000000` is the sample's application",
+            ),
+        ] {
+            let policy = item(key, value);
+            finds_for(33, &[&policy], &built, &[(Error, message)]);
+            let plain = policy.replace(['«', '»'], "");
+            finds(33, &[&plain], &[]);
+        }
+        for (key, value) in [
+            ("client_id", "5d2b6e4a-90c7-4a3f-8f15-e6c1b7a2d908"),
+            ("METADATA", "https://login.microsoftonline.com/{tenant}/x"),
+            ("client_id", "{service:te}"),
+            ("id", "00000000-0000-0000-0000-000000000000"),
+        ] {
+            finds_for(33, &[&item(key, value)], &built, &[]);
+        }
+        let tenant = item("a", "b").replacen(
+            r#"TenantId="fabrikam.onmicrosoft.com""#,
+            r#"TenantId="«yourtenant.onmicrosoft.com»""#,
+            1,
+        );
+        let message = "`yourtenant.onmicrosoft.com` is the sample's tenant";
+        finds_for(33, &[&tenant], &built, &[(Error, message)]);
+    }
+
+    #[test]
+    fn addresses_are_called_with_tls() {
+        finds(
+            34,
+            &[&item("ServiceUrl", "«HTTP://api.example.org»")],
+            &[(Warning, "`ServiceUrl` is called without TLS")],
+        );
+        finds(34, &[&item("ServiceUrl", "https://api.example.org")], &[]);
+        // A name that is none's address.
+        finds(34, &[&item("ProviderName", "http://contoso.com")], &[]);
+    }
+
+    #[test]
+    fn secrets_are_policy_keys() {
+        let message = "the secret `client_secret` is written in the policy, where everybody who reads policies finds it";
+        finds(
+            34,
+            &[&item("client_secret", "«hunter2»")],
+            &[(Warning, message)],
+        );
+        finds(34, &[&item("client_secret", "{Settings:Secret}")], &[]);
+        let claim = item("a", "b").replacen(
+            "</Metadata>",
+            r#"</Metadata><InputClaims><InputClaim ClaimTypeReferenceId="email" PartnerClaimType="client_secret" DefaultValue="«hunter2»"/></InputClaims>"#,
+            1,
+        );
+        finds(34, &[&claim], &[(Warning, message)]);
+    }
+
+    #[test]
+    fn what_helps_developing_stays_out_of_production() {
+        let policy = item("a", "b")
+            .replacen("PolicyId=", r#"DeploymentMode="«Development»" PolicyId="#, 1)
+            .replacen(
+                "<TechnicalProfile Id=\"PolicyProfile\">",
+                r#"<UserJourneyBehaviors><JourneyInsights TelemetryEngine="ApplicationInsights" InstrumentationKey="k" DeveloperMode="«true»" ClientEnabled="false" ServerEnabled="true" TelemetryVersion="1.0.0"/></UserJourneyBehaviors><TechnicalProfile Id="PolicyProfile">"#,
+                1,
+            );
+        let production = Options {
+            production: true,
+            ..Options::default()
+        };
+        finds_for(
+            34,
+            &[&policy],
+            &production,
+            &[
+                (
+                    Warning,
+                    "a policy of a production environment is deployed in development mode",
+                ),
+                (
+                    Warning,
+                    "a policy of a production environment sends what people enter to Application Insights at once",
+                ),
+            ],
+        );
+        finds(34, &[&policy.replace(['«', '»'], "")], &[]);
+    }
+}

@@ -569,3 +569,43 @@ fn no_method_takes_a_claim_of_any_type_but_those_that_should() {
         }
     }
 }
+
+/// A base declares the transformation, its child another type of the claim.
+#[test]
+fn the_types_are_those_of_the_merged_policy() {
+    use super::super::trial::{finds, policy};
+    let claim = |id: &str, data_type: &str| {
+        format!(
+            r#"<ClaimType Id="{id}"><DisplayName>C</DisplayName><DataType>{data_type}</DataType></ClaimType>"#
+        )
+    };
+    let base = policy(
+        "B2C_1A_Base",
+        None,
+        &format!(
+            r#"<BuildingBlocks><ClaimsSchema>{}{}</ClaimsSchema><ClaimsTransformations>
+  <ClaimsTransformation Id="Domain" TransformationMethod="ParseDomain">
+    <InputClaims><InputClaim ClaimTypeReferenceId="«Mail»" TransformationClaimType="emailAddress"/></InputClaims>
+    <OutputClaims><OutputClaim ClaimTypeReferenceId="domain" TransformationClaimType="domain"/></OutputClaims>
+  </ClaimsTransformation></ClaimsTransformations></BuildingBlocks>"#,
+            claim("mail", "string"),
+            claim("domain", "string"),
+        ),
+    );
+    let child = |data_type: &str| {
+        let schema = claim("MAIL", data_type);
+        let blocks =
+            format!("<BuildingBlocks><ClaimsSchema>{schema}</ClaimsSchema></BuildingBlocks>");
+        policy("B2C_1A_Child", Some("B2C_1A_Base"), &blocks)
+    };
+    let plain = base.replace(['«', '»'], "");
+    finds(38, &[&plain, &child("string")], &[]);
+    finds(
+        38,
+        &[&base, &child("stringCollection")],
+        &[(
+            Severity::Error,
+            "claim `Mail` is of type stringCollection, but the input claim `emailAddress` of ParseDomain is string",
+        )],
+    );
+}
