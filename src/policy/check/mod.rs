@@ -11,6 +11,7 @@ mod display;
 mod flow;
 mod journeys;
 mod overrides;
+mod pages;
 mod providers;
 mod reach;
 mod references;
@@ -19,8 +20,10 @@ mod resolvers;
 pub mod rules;
 mod schema;
 mod scope;
+mod selection;
 mod settings;
 mod spelling;
+mod sub_journeys;
 mod suppression;
 pub mod transformations;
 #[cfg(test)]
@@ -79,9 +82,13 @@ impl Options {
         self.external.iter().any(|id| same_id(id, policy))
     }
 
-    /// Whether a rule looks at such files at all.
+    /// Whether a rule looks at all that it can find.
     fn runs(&self, rule: RuleId) -> bool {
-        self.built || rule.0 != 33
+        match rule.0 {
+            33 => self.built,
+            34 => self.production,
+            _ => true,
+        }
     }
 }
 

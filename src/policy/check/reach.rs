@@ -41,6 +41,23 @@ pub(super) fn profiles<'a>(scope: &Scope<'a>) -> Vec<Reached<'a>> {
     walk.found
 }
 
+/// What they do not run, though it is meant to be run: profiles that others
+/// include are parts of those.
+pub(super) fn idle<'a>(scope: &Scope<'a>, reached: &[Reached<'_>]) -> Vec<TechnicalProfile<'a>> {
+    if reached.is_empty() {
+        return Vec::new();
+    }
+    let mut others: HashSet<String> = reached
+        .iter()
+        .map(|reached| folded(reached.profile.id()))
+        .collect();
+    let all = || scope.effective.technical_profiles();
+    others.extend(all().filter_map(|profile| profile.include().map(folded)));
+    all()
+        .filter(|profile| !others.contains(&folded(profile.id())))
+        .collect()
+}
+
 fn is_leaf(scope: &Scope<'_>) -> bool {
     scope.set.leaves().any(|leaf| leaf.file == scope.file.file)
 }
@@ -174,11 +191,15 @@ mod tests {
                 effective: &effective,
                 complete: true,
             };
-            profiles_of(&scope)
+            let idle = idle(&scope, &super::profiles(&scope));
+            let idle: Vec<_> = idle.iter().map(|profile| profile.id().to_owned()).collect();
+            (profiles_of(&scope), idle)
         };
         let both = [("base.xml", base.as_str()), ("party.xml", party.as_str())];
+        let (run, idle) = reached(&both, "B2C_1A_Party");
+        assert_eq!(idle, ["Unused"]);
         assert_eq!(
-            reached(&both, "B2C_1A_Party"),
+            run,
             [
                 ("Page", Some("api.step")),
                 ("Validation", None),
@@ -190,8 +211,8 @@ mod tests {
             .map(|(id, page)| (id.to_owned(), page.map(str::to_owned)))
         );
         // A base is looked at by itself only where nothing inherits from it.
-        assert_eq!(reached(&both, "B2C_1A_Base"), []);
-        assert_eq!(reached(&both[..1], "B2C_1A_Base").len(), 7);
+        assert_eq!(reached(&both, "B2C_1A_Base"), (vec![], vec![]));
+        assert_eq!(reached(&both[..1], "B2C_1A_Base").0.len(), 7);
     }
 
     fn profiles_of(scope: &Scope<'_>) -> Vec<(String, Option<String>)> {

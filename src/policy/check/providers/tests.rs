@@ -344,7 +344,70 @@ fn what_is_written_includes_the_key() {
             "technical profile `It` does not persist `email`, the key that it finds the account by",
         )],
     );
+    // A child that adds a key has one too many, and it is the child's.
+    let base = persisting(r#"<PersistedClaim ClaimTypeReferenceId="email"/>"#)
+        .replace("B2C_1A_Trial", "B2C_1A_Base");
+    let child = policy(
+        "B2C_1A_Child",
+        Some("B2C_1A_Base"),
+        r#"<ClaimsProviders><ClaimsProvider><DisplayName>P</DisplayName><TechnicalProfiles><TechnicalProfile Id="It"><InputClaims><InputClaim ClaimTypeReferenceId="«objectId»"/></InputClaims></TechnicalProfile></TechnicalProfiles></ClaimsProvider></ClaimsProviders>
+        <RelyingParty><DefaultUserJourney ReferenceId="J"/></RelyingParty>"#,
+    );
+    finds(
+        25,
+        &[&base, &child],
+        &[(
+            Error,
+            "technical profile `It` has 2 input claims: the directory finds an account by exactly one",
+        )],
+    );
     // An account is deleted whole, without naming anything again.
     let delete = r#"<Item Key="Operation">DeleteClaimsPrincipal</Item>"#;
     finds(25, &[&directory_profile(delete, key)], &[]);
+}
+
+#[test]
+fn what_no_journey_uses_must_fit_together_and_need_not_be_filled_in() {
+    let idle = |profile: &str| {
+        running(&format!(
+            r#"<TechnicalProfile Id="It"><DisplayName>T</DisplayName></TechnicalProfile>{profile}"#
+        ))
+    };
+    let read = |key: &str| {
+        format!(
+            r#"<TechnicalProfile Id="Idle"><DisplayName>D</DisplayName>{DIRECTORY}<Metadata><Item Key="Operation">{key}</Item></Metadata>{KEY}</TechnicalProfile>"#
+        )
+    };
+    finds(25, &[&idle(&read("Read"))], &[]);
+    finds(
+        25,
+        &[&idle(&read("«Reed»"))],
+        &[(
+            Error,
+            "`Reed` is no operation of the directory; did you mean `Read`?",
+        )],
+    );
+    let call = |authentication: &str| {
+        format!(
+            r#"<TechnicalProfile Id="Idle"><DisplayName>R</DisplayName>{REST}<Metadata>{URL}<Item Key="AuthenticationType">{authentication}</Item></Metadata></TechnicalProfile>"#
+        )
+    };
+    finds(23, &[&idle(&call("None"))], &[]);
+    finds(
+        23,
+        &[&idle(&call("«Basik»"))],
+        &[(
+            Error,
+            "`Basik` is no value of `AuthenticationType`; did you mean `Basic`?",
+        )],
+    );
+    // What is only a part of others has no operation of its own.
+    let common = format!(
+        r#"<TechnicalProfile Id="Common"><DisplayName>C</DisplayName>{DIRECTORY}</TechnicalProfile>{}"#,
+        read("Read").replace(
+            "</TechnicalProfile>",
+            r#"<IncludeTechnicalProfile ReferenceId="common"/></TechnicalProfile>"#
+        )
+    );
+    finds(25, &[&idle(&common)], &[]);
 }

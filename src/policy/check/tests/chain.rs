@@ -116,3 +116,10 @@ fn a_base_that_may_be_either_of_two_is_not_guessed() {
     ];
     assert_eq!(found(&files), ["party.xml:4:15 P05 warning `B2C_1A_Base`"]);
 }
+
+#[test]
+fn a_base_that_is_no_xml_is_told_of_once() {
+    let base = with(BASE, "</TrustFrameworkPolicy>", "");
+    let files = [("base.xml", base.as_str()), ("party.xml", PARTY)];
+    assert!(only(&files).message.starts_with("the file is not XML"));
+}

@@ -1,13 +1,13 @@
 //! P01 and P02.
 
-use super::{BASE, PARTY, found, in_base, in_party, only, with};
+use super::{BASE, PARTY, found, in_base, in_party, middle, only, with};
 
 #[test]
 fn the_root_must_be_in_the_namespace_of_policies() {
     let base = with(BASE, "cpim/schemas/2013/06", "cpim/schemas/2014/07");
     assert_eq!(
         found(&[("base.xml", &base)]),
-        ["base.xml:2:2 P01 error `TrustFrameworkPolicy`"]
+        ["base.xml:2:30 P01 error `http://schemas.microsoft.com/online/cpim/schemas/2014/07`"]
     );
     let none = with(
         BASE,
@@ -85,17 +85,20 @@ fn an_unknown_element_is_told_from_a_misplaced_one() {
 fn what_is_missing_is_told_of_at_its_parent() {
     let base = with(BASE, "<Value>objectId</Value>", "");
     assert_eq!(in_base(&base), ["base.xml:88:71 P02 error `Action`"]);
-    let empty = with(
-        BASE,
-        "<Metadata><Item Key=\"Operation\">Read</Item></Metadata>",
-        "<Metadata></Metadata>",
+    let empty = middle("<BuildingBlocks><ClaimsSchema></ClaimsSchema></BuildingBlocks>");
+    assert_eq!(
+        found(&[("base.xml", BASE), ("middle.xml", &empty)]),
+        ["middle.xml:6:20 P02 error `ClaimsSchema`"]
     );
-    assert_eq!(in_base(&empty), ["base.xml:66:12 P02 error `Metadata`"]);
 }
 
 #[test]
 fn attributes_are_declared_required_and_of_their_type() {
-    let unknown = with(BASE, "<TechnicalProfile Id=\"AAD-Read\"", "<TechnicalProfile Id=\"AAD-Read\" Reference=\"x\"");
+    let unknown = with(
+        BASE,
+        "<TechnicalProfile Id=\"AAD-Read\"",
+        "<TechnicalProfile Id=\"AAD-Read\" Reference=\"x\"",
+    );
     assert_eq!(
         in_base(&unknown),
         ["base.xml:64:41 P02 error `Reference=\"x\"`"]
