@@ -17,7 +17,8 @@ pub(super) struct ShowCommand {
     /// Policy files, or folders of them
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// The policy to show [default: the only relying party]
+    /// The policy to show, by its id or its file [default: the only relying
+    /// party]
     #[arg(long, value_name = "ID")]
     policy: Option<String>,
     /// Show this technical profile with all that it inherits and includes, as

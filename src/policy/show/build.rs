@@ -6,7 +6,7 @@ use super::journey::{
     Action, Choice, Family, Journey, Page, Profile, Run, Step, SubJourney, Validation,
 };
 use super::lines::lines;
-use super::place::{clean, path_of, place, places};
+use super::place::{Place, clean, path_of, place};
 use super::{NotShown, words};
 use crate::policy::effective::Effective;
 use crate::policy::merge::folded;
@@ -14,8 +14,9 @@ use crate::policy::set::{PolicyFile, PolicySet};
 use crate::policy::source::Sources;
 use crate::policy::view::{
     ClaimsExchange, DisplayControl, OrchestrationStep, StepKind, SubJourneyKind, TechnicalProfile,
-    UserJourney, ValidationProfile,
+    UserJourney, ValidationProfile, same_id,
 };
+use crate::policy::xml::Element;
 
 impl Journey {
     /// The journey of that id; without one that of the relying party.
@@ -33,11 +34,17 @@ impl Journey {
                 kind: "journey",
                 asked: clean(id),
                 there: there(),
+                notes: super::notes(set, file),
             });
         };
+        let files = policy.chain.iter().rev();
         let builder = Builder {
             sources: &set.sources,
             policy: &policy,
+            roots: files
+                .filter_map(|file| set.get(*file))
+                .map(|file| &file.document.root)
+                .collect(),
             issuer: journey.default_issuer(),
         };
         Ok(builder.journey(set, file, &journey))
@@ -47,13 +54,22 @@ impl Journey {
 struct Builder<'a> {
     sources: &'a Sources,
     policy: &'a Effective,
+    /// Of the files, the child first.
+    roots: Vec<&'a Element>,
     /// Where a step ends that names no issuer.
     issuer: Option<&'a str>,
 }
 
 impl Builder<'_> {
+    /// Where the files state an element: the child first.
+    fn stated(&self, find: impl Fn(&Element) -> Option<&Element>) -> Vec<Place> {
+        let found = self.roots.iter().filter_map(|root| find(root));
+        found.map(|own| place(self.sources, own.span)).collect()
+    }
+
     fn journey(&self, set: &PolicySet, file: &PolicyFile, journey: &UserJourney<'_>) -> Journey {
-        let steps = self.steps(&journey.steps());
+        let within = Within("UserJourneys", "UserJourney", journey.id());
+        let steps = self.steps(&journey.steps(), within);
         let sub_journeys = self.sub_journeys(&steps);
         let all_steps = || {
             let within = sub_journeys.iter().flat_map(|own| own.steps.iter());
@@ -63,7 +79,7 @@ impl Builder<'_> {
         Journey {
             policy: clean(file.policy_id().unwrap_or_default()),
             id: clean(journey.id()),
-            places: places(self.sources, journey.element),
+            places: self.stated(|root| within.find(root)),
             chain: self
                 .policy
                 .chain
@@ -100,23 +116,28 @@ impl Builder<'_> {
             .collect()
     }
 
-    fn steps(&self, steps: &[OrchestrationStep<'_>]) -> Vec<Step> {
+    fn steps(&self, steps: &[OrchestrationStep<'_>], within: Within<'_>) -> Vec<Step> {
         let following = steps.iter().skip(1).map(Some).chain([None]);
         steps
             .iter()
             .zip(following)
-            .map(|(step, next)| self.step(step, next))
+            .map(|(step, next)| self.step(step, next, within))
             .collect()
     }
 
-    fn step(&self, step: &OrchestrationStep<'_>, next: Option<&OrchestrationStep<'_>>) -> Step {
+    fn step(
+        &self,
+        step: &OrchestrationStep<'_>,
+        next: Option<&OrchestrationStep<'_>>,
+        within: Within<'_>,
+    ) -> Step {
         let runs = self.runs(step);
         let sub_journeys: Vec<_> = step.sub_journeys().map(|(id, _)| clean(id)).collect();
         Step {
             order: clean(step.element.value("Order").unwrap_or("?")),
             kind: clean(step.element.value("Type").unwrap_or("?")),
             title: self.title(step, &runs, &sub_journeys),
-            places: places(self.sources, step.element),
+            places: self.stated(|root| within.step(root, step)),
             skipped_if: step
                 .preconditions()
                 .map(|own| words::condition(&own))
@@ -164,9 +185,10 @@ impl Builder<'_> {
             return format!("{id} is not in the policy");
         };
         let does = capital(&words::does(&profile));
-        match profile.display_name().map(clean) {
-            Some(name) if !name.is_empty() => format!("{does}: {name}"),
-            _ => does,
+        // All profiles of a directory have the name of the directory.
+        match (words::family(&profile), profile.display_name().map(clean)) {
+            (Family::Directory, _) | (_, None) => does,
+            (_, Some(name)) => format!("{does}: {name}"),
         }
     }
 
@@ -260,12 +282,13 @@ impl Builder<'_> {
             if !seen.insert(folded(&id)) {
                 continue;
             }
-            let steps = self.steps(&own.steps());
+            let within = Within("SubJourneys", "SubJourney", own.id());
+            let steps = self.steps(&own.steps(), within);
             waiting.extend(invoked(&steps));
             shown.push(SubJourney {
                 id: clean(own.id()),
                 returns: own.kind() != Some(SubJourneyKind::Transfer),
-                places: places(self.sources, own.element),
+                places: self.stated(|root| within.find(root)),
                 steps,
             });
         }
@@ -313,7 +336,7 @@ impl Builder<'_> {
             session: own
                 .session_management()
                 .map(|id| words::session(self.policy, id)),
-            places: places(self.sources, own.element),
+            places: self.stated(|root| profile_in(root, id)),
             lines: Some(lines(self.sources, own.element)),
         }
     }
@@ -389,6 +412,42 @@ impl Builder<'_> {
     }
 }
 
+/// A journey, by the list that it stands in, its name there and its id.
+#[derive(Clone, Copy)]
+struct Within<'a>(&'static str, &'static str, &'a str);
+
+impl Within<'_> {
+    fn find<'r>(&self, root: &'r Element) -> Option<&'r Element> {
+        let Self(list, item, id) = *self;
+        with_id(root.list(list, item), id)
+    }
+
+    fn step<'r>(&self, root: &'r Element, step: &OrchestrationStep<'_>) -> Option<&'r Element> {
+        // Two of the same number in one file are two.
+        let is_it = |own: &OrchestrationStep<'_>| {
+            own.element.span == step.element.span || own.element.span.file != step.element.span.file
+        };
+        let mut steps = self
+            .find(root)?
+            .list("OrchestrationSteps", "OrchestrationStep")
+            .map(|element| OrchestrationStep { element });
+        let same = steps.find(|own| own.order() == step.order() && is_it(own))?;
+        Some(same.element)
+    }
+}
+
+fn profile_in<'r>(root: &'r Element, id: &str) -> Option<&'r Element> {
+    let providers = root.list("ClaimsProviders", "ClaimsProvider");
+    with_id(
+        providers.flat_map(|own| own.list("TechnicalProfiles", "TechnicalProfile")),
+        id,
+    )
+}
+
+fn with_id<'r>(mut elements: impl Iterator<Item = &'r Element>, id: &str) -> Option<&'r Element> {
+    elements.find(|own| own.value("Id").is_some_and(|own| same_id(own, id)))
+}
+
 fn missing(id: &str) -> Profile {
     Profile {
         id: id.to_owned(),
@@ -407,9 +466,7 @@ fn missing(id: &str) -> Profile {
 }
 
 fn exchange<'a>(step: Option<&OrchestrationStep<'a>>, id: &str) -> Option<ClaimsExchange<'a>> {
-    step?
-        .claims_exchanges()
-        .find(|own| crate::policy::view::same_id(own.id(), id))
+    step?.claims_exchanges().find(|own| same_id(own.id(), id))
 }
 
 fn capital(text: &str) -> String {

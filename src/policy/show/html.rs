@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::journey::{Family, Journey, Step, Validation};
+use super::lines::Line;
 use super::place::Place;
 
 #[derive(Template)]
@@ -71,8 +72,26 @@ impl Journey {
 impl Page<'_> {
     /// A place without the folders that all files share.
     fn short(&self, place: &Place) -> String {
-        let file = place.file.strip_prefix(&self.shared).unwrap_or(&place.file);
-        format!("{file}:{}", place.line)
+        format!("{}:{}", self.file(place), place.line)
+    }
+
+    fn file<'p>(&self, place: &'p Place) -> &'p str {
+        place.file.strip_prefix(&self.shared).unwrap_or(&place.file)
+    }
+
+    /// Lines, each with its file where that is another one than before. The ends
+    /// of elements say nothing new.
+    fn by_file<'p>(&self, lines: &'p [Line]) -> Vec<(Option<&'p str>, &'p Line)> {
+        let mut last = None;
+        let with_file = lines.iter().map(|line| {
+            let file = Some(self.file(&line.place));
+            let changes = !line.ends && file != last;
+            if changes {
+                last = file;
+            }
+            (file.filter(|_| changes), line)
+        });
+        with_file.collect()
     }
 
     fn shorts(&self, places: &[Place]) -> String {

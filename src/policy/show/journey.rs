@@ -170,6 +170,12 @@ impl Journey {
             .find(|profile| crate::policy::view::same_id(&profile.id, id))
     }
 
+    pub(super) fn has_sub_journey(&self, id: &str) -> bool {
+        self.sub_journeys
+            .iter()
+            .any(|own| crate::policy::view::same_id(&own.id, id))
+    }
+
     pub fn json(&self) -> serde_json::Result<String> {
         serde_json::to_string_pretty(self)
     }

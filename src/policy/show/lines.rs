@@ -14,6 +14,9 @@ pub struct Line {
     /// How deep the element lies in the one that is shown.
     pub depth: usize,
     pub xml: String,
+    /// Ends an element. It has the place of the beginning.
+    #[serde(skip)]
+    pub ends: bool,
     #[serde(flatten)]
     pub place: Place,
     /// Parts of the line that stand elsewhere: attributes, `text()`.
@@ -27,6 +30,35 @@ pub struct Part {
     #[serde(flatten)]
     pub place: Place,
 }
+
+/// The children of a technical profile, in the order that the schema has them:
+/// merging leaves those of the base before those that the child adds.
+const ORDER: [&str; 24] = [
+    "Domain",
+    "DisplayName",
+    "Description",
+    "Protocol",
+    "InputTokenFormat",
+    "OutputTokenFormat",
+    "AssuranceLevelOfOutputClaims",
+    "RequiredAssuranceLevelsOfInputClaims",
+    "SubjectAuthenticationRequirements",
+    "Metadata",
+    "CryptographicKeys",
+    "IncludeInSso",
+    "InputTokenSources",
+    "InputClaimsTransformations",
+    "InputClaims",
+    "DisplayClaims",
+    "PersistedClaims",
+    "OutputClaims",
+    "OutputClaimsTransformations",
+    "ValidationTechnicalProfiles",
+    "SubjectNamingInfo",
+    "IncludeTechnicalProfile",
+    "UseTechnicalProfileForSessionManagement",
+    "EnabledForUserJourneys",
+];
 
 /// The element and all within.
 pub(super) fn lines(sources: &Sources, element: &Element) -> Vec<Line> {
@@ -69,16 +101,23 @@ fn write(sources: &Sources, element: &Element, depth: usize, all: &mut Vec<Line>
     all.push(Line {
         depth,
         xml: clean(&xml),
+        ends: false,
         place: own.clone(),
         elsewhere,
     });
-    for child in &element.children {
+    let mut children: Vec<_> = element.children.iter().collect();
+    if &*element.name == "TechnicalProfile" {
+        let rank = |name: &str| ORDER.iter().position(|own| *own == name);
+        children.sort_by_key(|child| rank(&child.name).unwrap_or(ORDER.len()));
+    }
+    for child in children {
         write(sources, child, depth + 1, all);
     }
     if has_children {
         all.push(Line {
             depth,
             xml: format!("</{}>", element.name),
+            ends: true,
             place: own,
             elsewhere: Vec::new(),
         });

@@ -23,15 +23,17 @@ use super::set::{ChainProblem, PolicyFile, PolicySet};
 /// What was asked for is not there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotShown {
-    #[error("there is no {kind} {asked}{}", among(.asked, .there))]
+    #[error("there is no {kind} {asked}{}{}", among(.asked, .there), also(.notes))]
     Unknown {
         kind: &'static str,
         asked: String,
         there: Vec<String>,
+        /// Why it may be missing.
+        notes: Vec<String>,
     },
     #[error("name one of the policies with --policy: {}", .0.join(", "))]
     WhichPolicy(Vec<String>),
-    #[error("the policy {policy} is in several files; name one of them, or its folder: {}", .files.join(", "))]
+    #[error("the policy {policy} is in several files; name one with --policy: {}", .files.join(", "))]
     WhichFile { policy: String, files: Vec<String> },
     #[error("the policy {0} names no journey of its own: name one with --journey{among}", among = among("", .1))]
     NoDefaultJourney(String, Vec<String>),
@@ -39,7 +41,7 @@ pub enum NotShown {
     NoPolicy,
 }
 
-/// The policy of that id; without one the only relying party, or the only policy
+/// The policy of that id, or in the file of that path; without one the only relying party, or the only policy
 /// that no other one inherits from.
 pub fn choose<'a>(set: &'a PolicySet, id: Option<&str>) -> Result<&'a PolicyFile, NotShown> {
     let ids = |files: &[&PolicyFile]| {
@@ -57,11 +59,17 @@ pub fn choose<'a>(set: &'a PolicySet, id: Option<&str>) -> Result<&'a PolicyFile
             several => Err(NotShown::WhichPolicy(ids(several))),
         };
     };
-    match set.with_id(id).collect::<Vec<_>>().as_slice() {
+    let mut found: Vec<_> = set.with_id(id).collect();
+    if found.is_empty() {
+        let is_named = |file: &&PolicyFile| set.sources.get(file.file).path().ends_with(id);
+        found = set.files.iter().filter(is_named).collect();
+    }
+    match found.as_slice() {
         [] => Err(NotShown::Unknown {
             kind: "policy",
             asked: place::clean(id),
             there: ids(&set.files.iter().collect::<Vec<_>>()),
+            notes: Vec::new(),
         }),
         [file] => Ok(file),
         several => Err(NotShown::WhichFile {
@@ -110,6 +118,10 @@ fn notes(set: &PolicySet, file: &PolicyFile) -> Vec<String> {
         }
     };
     vec![note]
+}
+
+fn also(notes: &[String]) -> String {
+    notes.iter().map(|note| format!("; {note}")).collect()
 }
 
 /// What there is instead: the nearest by name, and all.

@@ -33,6 +33,7 @@ impl Profile {
                     .technical_profiles()
                     .map(|profile| clean(profile.id()))
                     .collect(),
+                notes: super::notes(set, file),
             });
         };
         Ok(Self {

@@ -191,22 +191,29 @@ impl<'a> Picture<'a> {
         }
         for run in &step.runs {
             if let Some(profile) = self.journey.profile(&run.profile) {
-                self.run(&mut rows, profile);
+                self.run(&mut rows, profile, step.runs.len() > 1);
             }
         }
         for id in &step.sub_journeys {
-            rows.push(row("quiet", 0, &format!("drawn below: {id}")));
+            let text = match self.journey.has_sub_journey(id) {
+                true => format!("drawn below: {id}"),
+                false => format!("not in the policy: {id}"),
+            };
+            rows.push(row("quiet", 0, &text));
         }
         rows
     }
 
-    fn run(&self, rows: &mut Vec<Row>, profile: &Profile) {
-        rows.push(row("plain", 0, &profile.id));
-        let about = match &profile.page {
-            Some(page) => format!("{}: {}", profile.summary(), page.summary()),
-            None => profile.summary(),
-        };
-        rows.push(row("quiet", 0, &about));
+    fn run(&self, rows: &mut Vec<Row>, profile: &Profile, several: bool) {
+        rows.push(row("profile", 0, &profile.id));
+        let page = profile.page.as_ref().map(|page| page.summary());
+        // The title says what it does already, unless there are several.
+        let summary = (several || profile.call.is_some() || profile.lines.is_none())
+            .then(|| profile.summary());
+        let about: Vec<_> = summary.into_iter().chain(page).collect();
+        if !about.is_empty() {
+            rows.push(row("quiet", 0, &about.join(": ")));
+        }
         if !profile.asks.is_empty() {
             let asks = format!("asks for {}", profile.asks.join(", "));
             rows.push(row("quiet", 0, &asks));

@@ -70,6 +70,13 @@ impl Journey {
                 choice.label, choice.exchange
             );
         }
+        for id in step
+            .sub_journeys
+            .iter()
+            .filter(|id| !self.has_sub_journey(id))
+        {
+            let _ = writeln!(out, "     · {id}: not in the policy");
+        }
         for run in &step.runs {
             if let Some(profile) = self.profile(&run.profile) {
                 self.run(out, profile);
@@ -79,12 +86,8 @@ impl Journey {
 
     fn run(&self, out: &mut String, profile: &Profile) {
         let places = joined(&profile.places);
-        let _ = writeln!(
-            out,
-            "     · {}: {}  {places}",
-            profile.id,
-            profile.summary()
-        );
+        let line = format!("     · {}: {}  {places}", profile.id, profile.summary());
+        let _ = writeln!(out, "{}", line.trim_end());
         if let Some(page) = &profile.page {
             let _ = writeln!(out, "         page {}", page.summary());
         }

@@ -100,11 +100,7 @@ fn is_password_check(profile: &TechnicalProfile<'_>) -> bool {
     let grant = profile.metadata("grant_type").or_else(|| {
         let mut claims = profile.input_claims();
         claims
-            .find(|claim| {
-                claim
-                    .partner_name()
-                    .is_some_and(|name| name == "grant_type")
-            })?
+            .find(|claim| claim.partner_name().or(claim.claim()) == Some("grant_type"))?
             .default_value()
     });
     grant.is_some_and(|grant| grant.eq_ignore_ascii_case("password"))
