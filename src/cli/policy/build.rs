@@ -21,7 +21,9 @@ pub(super) struct BuildCommand {
     /// Build this environment only; may be given more than once
     #[arg(long, value_name = "NAME")]
     environment: Vec<String>,
-    /// Where the environments' folders are made [default: EnvironmentsFolder of the settings]
+    /// Where the environments' folders are made [default: EnvironmentsFolder of the settings].
+    /// Other folders of policies need another place: what an earlier build
+    /// wrote there and this one does not is taken away
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
     /// [default: appsettings.json in the first PATH]

@@ -4,7 +4,8 @@ use super::Options;
 use super::scope::Scope;
 use crate::policy::finding::{Finding, Severity};
 use crate::policy::set::{ChainProblem, PolicyFile};
-use crate::policy::source::Span;
+use crate::policy::source::{FileId, Span};
+use crate::policy::xml::Attribute;
 
 /// What B2C puts before, or demands of, the name of each custom policy.
 const PREFIX: &str = "B2C_1A_";
@@ -69,53 +70,44 @@ fn tenant(scope: &Scope<'_>, options: &Options, findings: &mut Vec<Finding>) {
             format!("write `{target}`, or a setting that the environment fills in"),
         ));
     }
-    let Some(named) = scope
-        .file
-        .base
-        .as_ref()
-        .and_then(|base| base.tenant.as_ref())
-    else {
-        return;
-    };
+    findings.extend(tenant_of_base(scope, tenant));
+}
+
+fn tenant_of_base(scope: &Scope<'_>, tenant: &Attribute) -> Option<Finding> {
+    let named = scope.file.base.as_ref()?.tenant.as_ref()?;
     if differ(&tenant.value, &named.value) {
-        findings.push(
-            wrong_tenant(
-                named.span,
-                format!(
-                    "the base is looked for in `{}`, but the policy is for `{}`",
-                    named.value, tenant.value
-                ),
-                format!(
-                    "User is currently logged as a user of '{}' tenant, and the policy names '{}'.",
-                    tenant.value, named.value
-                ),
-                "write the same tenant in both places".to_owned(),
-            )
-            .related(tenant.value_span, "the policy's own tenant"),
+        let finding = wrong_tenant(
+            named.span,
+            format!(
+                "the base is looked for in `{}`, but the policy is for `{}`",
+                named.value, tenant.value
+            ),
+            format!(
+                "User is currently logged as a user of '{}' tenant, and the policy names '{}'.",
+                tenant.value, named.value
+            ),
+            "write the same tenant in both places".to_owned(),
         );
-        return;
+        return Some(finding.related(tenant.value_span, "the policy's own tenant"));
     }
-    let base = scope.file.base_file().and_then(|base| scope.set.get(base));
-    let of_base = base.and_then(|base| base.tenant.as_ref());
-    if let Some(of_base) = of_base
-        && differ(&named.value, &of_base.value)
-    {
-        findings.push(
-            wrong_tenant(
-                named.span,
-                format!(
-                    "the base is looked for in `{}`, but it is a policy of `{}`",
-                    named.value, of_base.value
-                ),
-                format!(
-                    "TenantId in the policy xml '{}' is not same as the one in login tenant '{}'.",
-                    of_base.value, named.value
-                ),
-                "write the same tenant in all policies of the chain".to_owned(),
-            )
-            .related(of_base.value_span, "the base's tenant"),
-        );
+    let base = scope.set.get(scope.file.base_file()?)?;
+    let of_base = base.tenant.as_ref()?;
+    if !differ(&named.value, &of_base.value) {
+        return None;
     }
+    let finding = wrong_tenant(
+        named.span,
+        format!(
+            "the base is looked for in `{}`, but it is a policy of `{}`",
+            named.value, of_base.value
+        ),
+        format!(
+            "TenantId in the policy xml '{}' is not same as the one in login tenant '{}'.",
+            of_base.value, named.value
+        ),
+        "write the same tenant in all policies of the chain".to_owned(),
+    );
+    Some(finding.related(of_base.value_span, "the base's tenant"))
 }
 
 fn wrong_tenant(span: Span, message: String, b2c: String, mend: String) -> Finding {
@@ -159,23 +151,7 @@ fn base(scope: &Scope<'_>, options: &Options, findings: &mut Vec<Finding>) {
         }
         ChainProblem::Ambiguous {
             policy, candidates, ..
-        } => {
-            let mut finding = Finding::new(
-                5,
-                Severity::Warning,
-                span,
-                format!("several files hold the base policy `{policy}`, all as near as each other"),
-            )
-            .mend("check one set at a time: what is inherited was not looked at");
-            for candidate in candidates.iter().filter_map(|file| scope.set.get(*file)) {
-                let place = candidate.id.as_ref().map(|id| id.value_span);
-                finding = finding.related(
-                    place.unwrap_or(candidate.document.root.name_span),
-                    "it may be this one",
-                );
-            }
-            findings.push(finding);
-        }
+        } => findings.push(ambiguous(scope, span, &policy, &candidates)),
         ChainProblem::Cycle { .. } => findings.push(
             Finding::new(
                 5,
@@ -189,6 +165,22 @@ fn base(scope: &Scope<'_>, options: &Options, findings: &mut Vec<Finding>) {
             .mend("name the next policy towards the base; the last one has no BasePolicy"),
         ),
     }
+}
+
+fn ambiguous(scope: &Scope<'_>, span: Span, policy: &str, candidates: &[FileId]) -> Finding {
+    let finding = Finding::new(
+        5,
+        Severity::Warning,
+        span,
+        format!("several files hold the base policy `{policy}`, all as near as each other"),
+    )
+    .mend("check one set at a time: what is inherited was not looked at");
+    let candidates = candidates.iter().filter_map(|file| scope.set.get(*file));
+    candidates.fold(finding, |finding, candidate| {
+        let id = candidate.id.as_ref().map(|id| id.value_span);
+        let place = id.unwrap_or(candidate.document.root.name_span);
+        finding.related(place, "it may be this one")
+    })
 }
 
 /// Whether the base is a file that is no XML: that is told of where it is.

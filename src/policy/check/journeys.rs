@@ -1,9 +1,10 @@
-//! P11 to P15 and P37: whether the steps of a journey fit together. Looked at
+//! P11 to P15: whether the steps of a journey fit together. Looked at
 //! for every policy that states a part of the journey, merged with what it
 //! inherits of it, as B2C does when that policy is uploaded.
 
 use super::scope::Scope;
 use super::spelling::nearest;
+use super::sub_journeys;
 use crate::policy::finding::{Finding, Severity};
 use crate::policy::source::Span;
 use crate::policy::view::{
@@ -56,14 +57,14 @@ impl<'a> Journey<'a> {
         own
     }
 
-    fn called(&self) -> String {
+    pub(super) fn called(&self) -> String {
         match self.kind {
             JourneyKind::User => format!("journey `{}`", self.id),
             JourneyKind::Sub(_) => format!("sub-journey `{}`", self.id),
         }
     }
 
-    fn b2c(&self, scope: &Scope<'_>) -> String {
+    pub(super) fn b2c(&self, scope: &Scope<'_>) -> String {
         let kind = match self.kind {
             JourneyKind::User => "User journey",
             JourneyKind::Sub(_) => "Sub journey",
@@ -76,7 +77,7 @@ pub(super) fn check(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
     for journey in Journey::own(scope) {
         orders(scope, &journey, findings);
         repeated_exchanges(scope, &journey, findings);
-        sub_journeys(scope, &journey, findings);
+        sub_journeys::check(scope, &journey, findings);
         for (at, step) in journey.steps.iter().enumerate() {
             let before = at.checked_sub(1).and_then(|at| journey.steps.get(at));
             several_exchanges(scope, &journey, step, before, findings);
@@ -357,90 +358,4 @@ fn repeated_exchanges(scope: &Scope<'_>, journey: &Journey<'_>, findings: &mut V
             .related(span(other.element), "the other one"),
         );
     }
-}
-
-/// P37.
-fn sub_journeys(scope: &Scope<'_>, journey: &Journey<'_>, findings: &mut Vec<Finding>) {
-    for step in &journey.steps {
-        if step.kind() == Some(StepKind::InvokeSubJourney) {
-            if let JourneyKind::Sub(_) = journey.kind {
-                findings.push(
-                    Finding::new(
-                        37,
-                        Severity::Warning,
-                        order_span(step),
-                        format!("{} calls a sub-journey in step {}", journey.called(), number(step)),
-                    )
-.mend("call it from the journey, one after the other: the documents say that sub-journeys do not nest, though policies of Microsoft's do"),
-                );
-            }
-            if step.sub_journeys().next().is_none() {
-                findings.push(
-                    Finding::new(
-                        37,
-                        Severity::Error,
-                        order_span(step),
-                        format!("step {} of {} names no sub-journey", number(step), journey.called()),
-                    )
-                    .mend("write <JourneyList><Candidate SubJourneyReferenceId=\"…\" /></JourneyList>"),
-                );
-            }
-        }
-        for (id, candidate) in step.sub_journeys() {
-            unknown_sub_journey(scope, id, candidate, findings);
-        }
-    }
-    let transfers = journey.kind == JourneyKind::Sub(Some(SubJourneyKind::Transfer));
-    let sends = |step: &OrchestrationStep<'_>| step.kind() == Some(StepKind::SendClaims);
-    if transfers && !journey.steps.iter().any(sends) {
-        let span = journey
-            .element
-            .attribute("Type")
-            .map_or(journey.element.name_span, |kind| kind.value_span);
-        findings.push(
-            Finding::new(
-                37,
-                Severity::Error,
-                span,
-                format!(
-                    "{} does not come back, but sends no claims either",
-                    journey.called()
-                ),
-            )
-            .b2c(format!(
-                "{} is of type Transfer and must have an orchestration step of type SendClaims.",
-                journey.b2c(scope)
-            ))
-            .mend("end it with a SendClaims step, or make it Type=\"Call\""),
-        );
-    }
-}
-
-fn unknown_sub_journey(
-    scope: &Scope<'_>,
-    id: &str,
-    candidate: &Element,
-    findings: &mut Vec<Finding>,
-) {
-    if scope.effective.sub_journey(id).is_some() || !scope.is_own(candidate.span) {
-        return;
-    }
-    let ids = scope.effective.sub_journeys();
-    let mend = match nearest(id, ids.map(|known| known.id())) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => {
-            format!("declare <SubJourney Id=\"{id}\"> in this policy or in one it inherits from")
-        }
-    };
-    let span = candidate
-        .attribute("SubJourneyReferenceId")
-        .map_or(candidate.name_span, |attribute| attribute.value_span);
-    findings.push(
-        Finding::new(37, Severity::Error, span, format!("there is no sub-journey `{id}`"))
-            .b2c(format!(
-                "The {} makes a reference to SubJourney with id \"{id}\" but neither the policy nor any of its base policies contain such an element.",
-                scope.policy()
-            ))
-            .mend(mend),
-    );
 }

@@ -11,6 +11,7 @@ mod display;
 mod flow;
 mod journeys;
 mod overrides;
+mod pages;
 mod providers;
 mod reach;
 mod references;
@@ -19,8 +20,10 @@ mod resolvers;
 pub mod rules;
 mod schema;
 mod scope;
+mod selection;
 mod settings;
 mod spelling;
+mod sub_journeys;
 mod suppression;
 pub mod transformations;
 #[cfg(test)]

@@ -2,11 +2,13 @@
 //! it inherits. A child's declaration does not count: B2C looks at each policy
 //! when it is uploaded, and then knows only those above it.
 
+use super::pages;
 use super::scope::Scope;
 use super::spelling::nearest;
+use super::wording::capitalized;
 use crate::policy::finding::{Finding, Severity};
 use crate::policy::source::Span;
-use crate::policy::view::{ContentDefinition, ProviderKind, TechnicalProfile};
+use crate::policy::view::TechnicalProfile;
 use crate::policy::xml::Element;
 
 /// What can be named.
@@ -268,7 +270,7 @@ fn walk(scope: &Scope<'_>, element: &Element, findings: &mut Vec<Finding>) {
             }
             return;
         }
-        "ContentDefinition" => data_uri(element, findings),
+        "ContentDefinition" => pages::data_uri(element, findings),
         _ => {}
     }
     for child in &element.children {
@@ -338,14 +340,6 @@ fn refer(scope: &Scope<'_>, target: Target, id: &str, span: Span, findings: &mut
     findings.push(finding);
 }
 
-fn capitalized(text: &str) -> String {
-    let mut letters = text.chars();
-    letters
-        .next()
-        .map(|first| first.to_uppercase().chain(letters).collect())
-        .unwrap_or_default()
-}
-
 /// Technical profiles that include each other; told once, where the file that
 /// is looked at closes the circle.
 fn include_circle(scope: &Scope<'_>, profile: &TechnicalProfile<'_>, findings: &mut Vec<Finding>) {
@@ -387,109 +381,4 @@ fn include_circle(scope: &Scope<'_>, profile: &TechnicalProfile<'_>, findings: &
         names.push(profile.id());
         next = profile.include();
     }
-}
-
-/// The elements that pages are made of ("Page layout versions").
-const PAGES: [&str; 9] = [
-    "claimsconsent",
-    "globalexception",
-    "idpselection",
-    "multifactor",
-    "phonefactor",
-    "providerselection",
-    "selfasserted",
-    "unifiedssd",
-    "unifiedssp",
-];
-
-fn data_uri(definition: &Element, findings: &mut Vec<Finding>) {
-    const PREFIX: &str = "urn:com:microsoft:aad:b2c:elements:";
-    let Some(uri) = definition
-        .child("DataUri")
-        .and_then(|uri| uri.text.as_ref())
-    else {
-        return;
-    };
-    if uri.value.contains('{') {
-        return;
-    }
-    let b2c = format!(
-        "The element specified by id '{}' cannot be found in the element factory cache.",
-        uri.value
-    );
-    let error = |message: String, mend: String| {
-        Finding::new(10, Severity::Error, uri.span, message)
-            .b2c(b2c.clone())
-            .mend(mend)
-    };
-    let Some(name) = uri.value.strip_prefix(PREFIX) else {
-        findings.push(error(
-            format!("`{}` is no page of B2C", uri.value),
-            format!("write {PREFIX}contract:selfasserted:2.1.7, or another of the pages"),
-        ));
-        return;
-    };
-    let (contract, name) = match name.strip_prefix("contract:") {
-        Some(name) => (true, name),
-        None => (false, name),
-    };
-    let (page, version) = name.split_once(':').unwrap_or((name, ""));
-    if !PAGES.contains(&page) {
-        let mend = match nearest(page, PAGES) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("the pages are {}", super::wording::listed(PAGES)),
-        };
-        findings.push(error(format!("there is no page `{page}`"), mend));
-        return;
-    }
-    let numbers: Option<Vec<u32>> = version.split('.').map(|part| part.parse().ok()).collect();
-    match numbers.as_deref() {
-        Some([major, minor, _]) => {
-            if !contract && (*major, *minor) > (1, 1) {
-                findings.push(error(
-                    format!("version {version} of `{page}` needs the page contract"),
-                    format!("write {PREFIX}contract:{page}:{version}"),
-                ));
-            }
-        }
-        _ => findings.push(error(
-            format!("`{version}` is no version of the page `{page}`"),
-            format!("write three numbers, as in {PREFIX}contract:{page}:2.1.0"),
-        )),
-    }
-}
-
-/// P09 for pages that a journey reaches: `span` is where it does.
-pub(super) fn page(
-    scope: &Scope<'_>,
-    definition: Option<&ContentDefinition<'_>>,
-    span: Span,
-    place: &str,
-    findings: &mut Vec<Finding>,
-) {
-    let message = match definition {
-        None => format!("{place} shows a page, and nothing says which"),
-        Some(definition) if definition.data_uri().is_none() => format!(
-            "{place} shows `{}`, whose content definition has no DataUri",
-            definition.id()
-        ),
-        Some(_) => return,
-    };
-    let mend = match definition {
-        None => "give it a ContentDefinitionReferenceId",
-        Some(_) => "write a <DataUri> into the content definition",
-    };
-    let finding = Finding::new(9, Severity::Error, span, message)
-        .b2c(format!(
-            "A content definition data uri is required. {} in {}.",
-            capitalized(place),
-            scope.policy()
-        ))
-        .mend(mend);
-    findings.push(finding);
-}
-
-/// Whether the profile shows a page of its own.
-pub(super) fn shows_page(profile: &TechnicalProfile<'_>) -> bool {
-    matches!(profile.provider(), Some(ProviderKind::SelfAsserted))
 }

@@ -1,10 +1,11 @@
 //! P16 to P19, P30, P31 and the pages of P09: what a relying party runs, with
 //! all that it inherits.
 
-use super::flow::{Claims, Flow, Visit};
-use super::journeys::{is_selection, number, order_span};
-use super::references::{page, shows_page};
+use super::flow::{Claims, Flow};
+use super::journeys::{number, order_span};
+use super::pages;
 use super::scope::Scope;
+use super::selection;
 use super::spelling::nearest;
 use crate::policy::finding::{Finding, Severity};
 use crate::policy::source::Span;
@@ -29,9 +30,9 @@ pub(super) fn check(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
             continue;
         };
         ends(scope, &flow, findings);
-        pages(scope, &flow, findings);
+        pages::reached(scope, &flow, findings);
         for visit in &flow.visits {
-            selected(scope, visit, findings);
+            selection::check(scope, visit, findings);
         }
         // The claims of a user-info journey come with the token.
         let user_info = entry.endpoint.is_some_and(|id| same_id(id, "UserInfo"));
@@ -160,59 +161,6 @@ fn ends(scope: &Scope<'_>, flow: &Flow<'_>, findings: &mut Vec<Finding>) {
                 .mend("write CpimIssuerTechnicalProfileReferenceId=\"JwtIssuer\"")
                 .related(scope.file.document.root.name_span, "seen from this relying party"),
             );
-        }
-    }
-}
-
-/// P09, as far as pages are reached.
-fn pages(scope: &Scope<'_>, flow: &Flow<'_>, findings: &mut Vec<Finding>) {
-    for visit in &flow.visits {
-        let place = format!(
-            "orchestration step {} of `{}`",
-            number(&visit.step),
-            visit.journey
-        );
-        match visit.step.kind() {
-            Some(StepKind::ClaimsProviderSelection | StepKind::CombinedSignInAndSignUp) => {
-                let of_profile = visit
-                    .profiles
-                    .iter()
-                    .find_map(|(_, profile)| profile.content_definition());
-                let id = visit.step.content_definition().or(of_profile);
-                shown(scope, id, order_span(&visit.step), &place, findings);
-            }
-            Some(StepKind::ClaimsExchange) => {
-                for (exchange, profile) in visit
-                    .profiles
-                    .iter()
-                    .filter(|(_, profile)| shows_page(profile))
-                {
-                    let span = exchange
-                        .element
-                        .attribute("TechnicalProfileReferenceId")
-                        .map_or(exchange.element.name_span, |id| id.value_span);
-                    shown(scope, profile.content_definition(), span, &place, findings);
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
-fn shown(
-    scope: &Scope<'_>,
-    id: Option<&str>,
-    span: Span,
-    place: &str,
-    findings: &mut Vec<Finding>,
-) {
-    match id {
-        None => page(scope, None, span, place, findings),
-        // What is not declared is told of where it is named.
-        Some(id) => {
-            if let Some(definition) = scope.effective.content_definition(id) {
-                page(scope, Some(&definition), span, place, findings);
-            }
         }
     }
 }
@@ -376,114 +324,4 @@ fn subject(scope: &Scope<'_>, profile: &TechnicalProfile<'_>, findings: &mut Vec
         ))
         .mend(mend),
     );
-}
-
-/// P31: exchanges that no button leads to, and buttons that lead nowhere.
-fn selected(scope: &Scope<'_>, visit: &Visit<'_>, findings: &mut Vec<Finding>) {
-    let (Some(before), true) = (
-        &visit.before,
-        visit.step.kind() == Some(StepKind::ClaimsExchange),
-    ) else {
-        return;
-    };
-    if !is_selection(&before.step) {
-        return;
-    }
-    let ids: Vec<&str> = visit
-        .step
-        .claims_exchanges()
-        .map(|exchange| exchange.id())
-        .collect();
-    let mut chosen: Vec<String> = Vec::new();
-    chosen.extend(
-        before
-            .step
-            .selections()
-            .filter_map(|selection| Some(selection.target()?.to_owned())),
-    );
-    for (_, profile) in &before.profiles {
-        for key in ["SignUpTarget", "setting.forgotPasswordLinkOverride"] {
-            let Some(item) = profile.metadata_item(key) else {
-                continue;
-            };
-            let target = item.text().unwrap_or_default();
-            chosen.push(target.to_owned());
-            let shown = key != "SignUpTarget"
-                || profile.metadata_flag("setting.showSignupLink") != Some(false);
-            if shown && !target.is_empty() && !ids.iter().any(|id| same_id(id, target)) {
-                findings.push(dead_link(scope, visit, item, key, &ids));
-            }
-        }
-    }
-    if ids.len() < 2 {
-        return;
-    }
-    for exchange in visit.step.claims_exchanges() {
-        if chosen.iter().any(|id| same_id(id, exchange.id())) {
-            continue;
-        }
-        let span = exchange
-            .element
-            .attribute("Id")
-            .map_or(exchange.element.name_span, |id| id.value_span);
-        findings.push(
-            Finding::new(
-                31,
-                Severity::Warning,
-                span,
-                format!(
-                    "nothing in step {} of `{}` leads to the claims exchange `{}`",
-                    number(&before.step),
-                    visit.journey,
-                    exchange.id()
-                ),
-            )
-            .mend(format!(
-                "add <ClaimsProviderSelection TargetClaimsExchangeId=\"{}\" /> to step {}, or take the exchange away",
-                exchange.id(),
-                number(&before.step)
-            ))
-            .related(order_span(&before.step), "the selection is here"),
-        );
-    }
-}
-
-fn dead_link(
-    scope: &Scope<'_>,
-    visit: &Visit<'_>,
-    item: &Element,
-    key: &str,
-    ids: &[&str],
-) -> Finding {
-    let target = item.text().unwrap_or_default();
-    let span = item.text.as_ref().map_or(item.name_span, |text| text.span);
-    let link = if key == "SignUpTarget" {
-        "sign-up"
-    } else {
-        "password"
-    };
-    let step = number(&visit.step);
-    let mend = match nearest(target, ids.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None if key == "SignUpTarget" => format!(
-            "add the exchange `{target}` to step {step}, or hide the link: setting.showSignupLink=false"
-        ),
-        None => format!("add the exchange `{target}` to step {step}, or take the item away"),
-    };
-    Finding::new(
-        31,
-        Severity::Warning,
-        span,
-        format!(
-            "the {link} link leads to the claims exchange `{target}`, which step {step} of `{}` does not have",
-            visit.journey
-        ),
-    )
-    .b2c(format!(
-        "Claims exchange with id \"{target}\" could not be found in orchestration step \"{step}\" of user journey \"{}\" in {}.",
-        visit.journey,
-        scope.policy()
-    ))
-    .mend(mend)
-    .related(order_span(&visit.step), "the step")
 }

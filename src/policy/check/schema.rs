@@ -8,7 +8,9 @@ mod building_blocks;
 mod journeys;
 mod model;
 mod one_of;
+mod place;
 mod policy;
+mod root;
 mod technical_profiles;
 mod values;
 
@@ -21,70 +23,20 @@ use crate::policy::source::Span;
 use crate::policy::xml::{Attribute, Element, NAMESPACE};
 
 use model::{Content, Key, Particle, Simple, Type};
-
-/// The one version there has been since 2015.
-const SCHEMA_VERSION: &str = "0.3.0.0";
+use place::{Place, names};
 
 /// Looks at one file. `text` is the file's, in which the spans count.
 pub(super) fn check(root: &Element, text: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if !is_in_namespace(root, text, &mut findings) {
+    if !root::is_in_namespace(root, text, &mut findings) {
         // Each element of it would be wrong in the same way.
         return findings;
     }
     let mut reader = Reader { text, findings };
     reader.element(root, &policy::POLICY);
     let mut findings = reader.findings;
-    if let Some(version) = root.attribute("PolicySchemaVersion")
-        && &*version.value != SCHEMA_VERSION
-        && !version.value.contains('{')
-    {
-        findings.push(
-            Finding::new(
-                1,
-                Severity::Error,
-                version.value_span,
-                format!("PolicySchemaVersion is `{}`", version.value),
-            )
-            .mend(format!("write `{SCHEMA_VERSION}`: there is no other")),
-        );
-    }
+    root::version(root, &mut findings);
     findings
-}
-
-fn is_in_namespace(root: &Element, text: &str, findings: &mut Vec<Finding>) -> bool {
-    if root.namespace.as_deref() == Some(NAMESPACE) {
-        return true;
-    }
-    let found = match &root.namespace {
-        Some(namespace) => format!("the namespace `{namespace}`"),
-        None => "no namespace".to_owned(),
-    };
-    findings.push(
-        Finding::new(
-            1,
-            Severity::Error,
-            namespace_span(root, text).unwrap_or(root.name_span),
-            format!("<TrustFrameworkPolicy> has {found}"),
-        )
-        .b2c("The 'TrustFrameworkPolicy' element is not declared.")
-        .mend(format!("write xmlns=\"{NAMESPACE}\" in it")),
-    );
-    false
-}
-
-/// Where the root's namespace is written.
-fn namespace_span(root: &Element, text: &str) -> Option<Span> {
-    let start = root.name_span.end;
-    let tag = text.get(start as usize..root.span.end as usize)?;
-    let tag = tag.get(..tag.find('>')?)?;
-    let namespace = root.namespace.as_deref()?;
-    let at = start + u32::try_from(tag.find(namespace)?).ok()?;
-    Some(Span {
-        file: root.span.file,
-        start: at,
-        end: at + u32::try_from(namespace.len()).ok()?,
-    })
 }
 
 struct Reader<'a> {
@@ -261,10 +213,7 @@ impl Reader<'_> {
     }
 
     fn sequence(&mut self, element: &Element, particles: &[Particle]) {
-        let mut place = Place {
-            at: 0,
-            filled: false,
-        };
+        let mut place = Place::start();
         let mut broken = false;
         for child in &element.children {
             let found = particles.iter().position(|particle| names(particle, child));
@@ -409,63 +358,6 @@ impl Reader<'_> {
         finding.mend = mend;
         self.findings.push(finding);
     }
-}
-
-/// How far a sequence has come.
-struct Place {
-    at: usize,
-    /// Whether the particle there has had a child.
-    filled: bool,
-}
-
-impl Place {
-    /// Takes a child of the particle `found`, if it may come now.
-    fn enter(&mut self, particles: &[Particle], found: Option<usize>) -> bool {
-        let Some(found) = found else {
-            return false;
-        };
-        let fits = if found == self.at {
-            !self.filled || particles[found].repeats
-        } else {
-            found > self.at && self.open(particles, found).is_none()
-        };
-        if fits {
-            self.at = found;
-            self.filled = true;
-        }
-        fits
-    }
-
-    /// The first that is needed and still missing before the particle `until`.
-    fn open<'p>(&self, particles: &'p [Particle], until: usize) -> Option<&'p Particle> {
-        let mut between = particles.iter().enumerate().take(until).skip(self.at);
-        between
-            .find(|(at, particle)| particle.needed && !(*at == self.at && self.filled))
-            .map(|(_, particle)| particle)
-    }
-
-    fn missing(&self, particles: &[Particle]) -> Option<&'static str> {
-        Some(self.open(particles, particles.len())?.name)
-    }
-
-    /// What may come next.
-    fn possible(&self, particles: &[Particle]) -> Vec<&'static str> {
-        let mut names = Vec::new();
-        for (at, particle) in particles.iter().enumerate().skip(self.at) {
-            let filled = at == self.at && self.filled;
-            if !filled || particle.repeats {
-                names.push(particle.name);
-            }
-            if particle.needed && !filled {
-                break;
-            }
-        }
-        names
-    }
-}
-
-fn names(particle: &Particle, child: &Element) -> bool {
-    particle.name == &*child.name && child.namespace.as_deref() == Some(NAMESPACE)
 }
 
 /// `xsi:schemaLocation` and its like may stand anywhere.

@@ -9,3 +9,12 @@ pub(super) fn listed<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
         [many @ .., last] => format!("{} and {last}", many.join(", ")),
     }
 }
+
+/// With a capital at its beginning.
+pub(super) fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect())
+        .unwrap_or_default()
+}
