@@ -196,7 +196,8 @@ fn escaped(value: &str, kind: Kind) -> String {
     text
 }
 
-/// A comment or a CDATA section ends where it did, whatever was put in.
+/// A comment or a CDATA section ends where it did, whatever was put in, and a
+/// text has nothing that looks like the end of one (XML 1.0, 2.4).
 fn kept_together(part: String, kind: Kind) -> String {
     match kind {
         Kind::Cdata => part.replace("]]>", "]]]]><![CDATA[>"),
@@ -210,7 +211,8 @@ fn kept_together(part: String, kind: Kind) -> String {
             }
             part
         }
-        Kind::Text | Kind::Attribute | Kind::Markup | Kind::Json => part,
+        Kind::Text => part.replace("]]>", "]]&gt;"),
+        Kind::Attribute | Kind::Markup | Kind::Json => part,
     }
 }
 
@@ -259,6 +261,13 @@ mod tests {
              a&amp;&lt;&gt;\"'--b]]&gt;é\n\
              <![CDATA[a&<>\"'--b]]]]><![CDATA[>é\n]]></a >"
         );
+    }
+
+    #[test]
+    fn a_value_and_what_stands_around_it_do_not_end_a_section() {
+        let filled = fill("<a>]{Settings:X}><![CDATA[]{Settings:X}>]]></a>", "]");
+        assert_eq!(filled, "<a>]]&gt;<![CDATA[]]]]><![CDATA[>]]></a>");
+        roxmltree::Document::parse(&filled).unwrap();
     }
 
     #[test]
