@@ -33,6 +33,7 @@ mod tests;
 
 use std::fmt;
 
+use super::encoding::decode;
 use super::finding::Severity;
 use super::source::{FileId, Position, Sources, Span};
 use export::{Export, Flow};
@@ -93,6 +94,14 @@ pub enum NotAFlow {
     NoFlow,
     #[error("{0} user flows in it: check them one by one")]
     Several(usize),
+}
+
+/// The text of an export. PowerShell writes UTF-16 into a file; `None` where
+/// the bytes are no text.
+pub fn text(bytes: &[u8]) -> Option<String> {
+    let decoded = decode(bytes);
+    let garbled = decoded.problem.is_some_and(|problem| problem.garbled);
+    (!garbled).then_some(decoded.text)
 }
 
 /// Looks at one user flow, whose export is in these files.

@@ -153,7 +153,7 @@ fn is_custom(provider: &Node) -> bool {
     let mut kinds = kinds.iter().filter_map(|key| provider.get_text(key));
     kinds.any(|kind| {
         let kind = kind.to_ascii_lowercase();
-        kind.contains("openidconnect") || kind.contains("oidc")
+        kind.contains("openid") || kind.contains("oidc")
     })
 }
 

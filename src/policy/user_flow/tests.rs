@@ -435,3 +435,15 @@ fn every_rule_is_explained() {
     }
     assert!(rule("F10").is_none() && rule("P01").is_none());
 }
+
+#[test]
+fn an_export_may_be_written_by_power_shell() {
+    let marked: Vec<u8> = [0xff, 0xfe]
+        .into_iter()
+        .chain(FLOW.encode_utf16().flat_map(u16::to_le_bytes))
+        .collect();
+    assert_eq!(text(&marked).as_deref(), Some(FLOW));
+    assert_eq!(text("\u{feff}{}".as_bytes()).as_deref(), Some("{}"));
+    assert_eq!(text(FLOW.as_bytes()).as_deref(), Some(FLOW));
+    assert_eq!(text(b"{\"id\": \"\xff\"}"), None);
+}
