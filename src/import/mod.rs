@@ -1,1 +1,4 @@
 //! Customers and links in bulk, from files.
+
+pub mod meter;
+pub mod row;
