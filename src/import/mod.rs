@@ -3,6 +3,7 @@
 mod apply;
 pub mod engine;
 mod intake;
+pub mod links;
 pub mod meter;
 pub mod progress;
 pub mod row;

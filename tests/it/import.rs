@@ -502,7 +502,7 @@ async fn circles_and_strangers_among_replacements_are_rejected_by_line() {
     let desk = desk().await;
     let mut patient = plan(Feed::Delta);
     patient.max_errors = 10;
-    let rows = vec![
+    let rows = [
         customer("1", ""),
         customer("2", ""),
         customer("3", ""),
@@ -672,4 +672,104 @@ async fn staffs_customers_are_nobodys_to_miss() {
     let counts = import(&desk, Feed::Full, vec![customer("1", "")]).await;
     assert_eq!(counts.gone, 0);
     assert_eq!(state(&desk, "S1").await, CustomerState::Active);
+}
+
+/// The definitions of everything that belongs to the table of customers.
+async fn shape(desk: &Desk) -> Vec<String> {
+    const SQL: &str = "
+        SELECT indexdef FROM pg_indexes WHERE tablename = 'customer'
+         UNION ALL
+        SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid)
+               || convalidated
+          FROM pg_constraint
+         WHERE 'customer'::regclass IN (conrelid, confrelid)
+         UNION ALL
+        SELECT column_name || ordinal_position || data_type || is_nullable
+               || coalesce(collation_name, '') || coalesce(column_default, '')
+          FROM information_schema.columns WHERE table_name = 'customer'
+         ORDER BY 1";
+    let rows = desk.sql.query(SQL, &[]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_customers_are_loaded_into_a_table_just_like_the_empty_one() {
+    let desk = desk().await;
+    let before = shape(&desk).await;
+    assert!(before.len() > 30, "{before:?}");
+    let shop = site(CustomerType::B2c);
+    // A pool whose statements are prepared for the table as it was.
+    let outcome = desk
+        .record(&shop, &identity(1, "local"), proven("ada@example.org"))
+        .await;
+    number(&outcome);
+    desk.sql
+        .batch_execute(
+            "DELETE FROM identity_link; DELETE FROM customer; DELETE FROM audit; DELETE FROM outbox",
+        )
+        .await
+        .unwrap();
+
+    let many = |n: u32| customer(&format!("{n}"), &format!("p{n}@example.org"));
+    let mut rows: Vec<_> = (0..20_000).map(many).collect();
+    rows.push(replaced("OLD", "7"));
+    rows.push(customer("9", "nine@example.org"));
+    let (summary, _) = import_rows(&desk, plan(Feed::Full), lines(rows.clone())).await;
+    let summary = summary.unwrap();
+    assert!(summary.first_load);
+    let counts = summary.legal_entities[0].1;
+    assert_eq!(
+        (counts.added, counts.replaced, counts.superseded),
+        (20_000, 1, 1)
+    );
+    assert_eq!(shape(&desk).await, before);
+    let left =
+        "SELECT count(*) FROM pg_class WHERE relname LIKE '%first%' AND relkind IN ('r', 'i')";
+    assert_eq!(desk.count(left).await, 0);
+    let outcome = desk
+        .record(&shop, &identity(2, "local"), proven("nine@example.org"))
+        .await;
+    assert_eq!(number(&outcome).0, "9");
+    let outcome = desk
+        .record(&shop, &identity(3, "local"), proven("new@example.org"))
+        .await;
+    assert_eq!(number(&outcome).0, "C000002");
+
+    let (summary, _) = import_rows(&desk, plan(Feed::Full), lines(rows)).await;
+    let summary = summary.unwrap();
+    assert!(!summary.first_load);
+    let counts = summary.legal_entities[0].1;
+    assert_eq!(
+        (counts.unchanged, counts.added, counts.changed),
+        (20_001, 0, 0)
+    );
+    check_invariants(&desk.sql).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_signs_up_during_the_first_load_is_kept() {
+    let desk = desk().await;
+    let shop = site(CustomerType::B2c);
+    let many = |n: u32| customer(&format!("{n}"), &format!("p{n}@example.org"));
+    let rows: Vec<_> = (0..60_000).map(many).collect();
+    let (imported, ()) = tokio::join!(import_rows(&desk, plan(Feed::Delta), lines(rows)), async {
+        loop {
+            let loading = "SELECT count(*) FROM pg_class WHERE relname = 'customer_first_load'";
+            if desk.count(loading).await == 1 {
+                break;
+            }
+        }
+        let outcome = desk
+            .record(&shop, &identity(1, "local"), proven("p59999@example.org"))
+            .await;
+        assert_eq!(number(&outcome).0, "C000001");
+    });
+    let summary = imported.0.unwrap();
+    assert!(!summary.first_load, "there was somebody in the end");
+    let counts = summary.legal_entities[0].1;
+    assert_eq!((counts.added, counts.for_review), (59_999, 1));
+    let outcome = desk
+        .record(&shop, &identity(1, "local"), proven("p59999@example.org"))
+        .await;
+    assert_eq!(number(&outcome).0, "C000001");
 }
