@@ -1,4 +1,16 @@
-//! Customers and links in bulk, from files.
+//! Customers and links in bulk, from files. README.md beside this file says
+//! what a file may be.
 
+mod cell;
+mod columns;
+pub mod customer_rows;
+mod delimited;
+pub mod encoding;
+mod json_lines;
+pub mod link_rows;
 pub mod meter;
+pub mod profile;
 pub mod row;
+pub mod source;
+pub mod table;
+mod window;

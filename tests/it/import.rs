@@ -1,0 +1,3 @@
+//! Customers and links from files.
+
+mod files;
