@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::delimited::Cells;
 use super::profile::{Field, Profile};
 use super::row::Unreadable;
+use super::sheet::as_written;
 use super::table::{Table, delimiter_name};
 
 /// The columns of one field.
@@ -14,6 +15,8 @@ pub(super) struct Column {
     pub(super) heading: String,
     groups: Vec<Vec<usize>>,
     constant: Option<String>,
+    /// Whether formulas were made harmless in it.
+    is_escaped: bool,
 }
 
 impl Column {
@@ -23,13 +26,13 @@ impl Column {
             match group.as_slice() {
                 [] => {}
                 [one] => {
-                    let text = trimmed(cells, *one);
+                    let text = self.cell(cells, *one);
                     if !text.is_empty() {
                         return Cow::Borrowed(text);
                     }
                 }
                 several => {
-                    let joined = joined(cells, several);
+                    let joined = self.joined(cells, several);
                     if !joined.is_empty() {
                         return Cow::Owned(joined);
                     }
@@ -39,26 +42,30 @@ impl Column {
         Cow::Borrowed(self.constant.as_deref().unwrap_or_default())
     }
 
+    fn cell<'a>(&self, cells: &Cells<'a>, column: usize) -> &'a str {
+        let text = cells.get(column).unwrap_or_default();
+        match self.is_escaped {
+            true => as_written(text).trim_ascii(),
+            false => text.trim_ascii(),
+        }
+    }
+
+    fn joined(&self, cells: &Cells<'_>, columns: &[usize]) -> String {
+        let mut joined = String::new();
+        for &column in columns {
+            let part = self.cell(cells, column);
+            if !joined.is_empty() && !part.is_empty() {
+                joined.push(' ');
+            }
+            joined.push_str(part);
+        }
+        joined
+    }
+
     /// Whether the file has none of its columns and nothing stands for it.
     pub(super) fn is_absent(&self) -> bool {
         self.groups.is_empty() && self.constant.is_none()
     }
-}
-
-fn trimmed<'a>(cells: &Cells<'a>, column: usize) -> &'a str {
-    cells.get(column).unwrap_or_default().trim_ascii()
-}
-
-fn joined(cells: &Cells<'_>, columns: &[usize]) -> String {
-    let mut joined = String::new();
-    for &column in columns {
-        let part = trimmed(cells, column);
-        if !joined.is_empty() && !part.is_empty() {
-            joined.push(' ');
-        }
-        joined.push_str(part);
-    }
-    joined
 }
 
 /// A field whose values are a few words.
@@ -132,6 +139,7 @@ impl<'a> Binder<'a> {
                 .unwrap_or_else(|| field.key().to_owned()),
             groups,
             constant: profile.constant(field).map(str::to_owned),
+            is_escaped: self.table.is_of_rejects(),
         }
     }
 

@@ -18,8 +18,17 @@ const BEGINNING: usize = 1000;
 
 /// What comes next in a file.
 pub(super) enum Cut<'a> {
-    Row { line: u64, cells: Cells<'a> },
-    Unfit { line: u64, why: Unfit, raw: String },
+    Row {
+        line: u64,
+        cells: Cells<'a>,
+        /// The object itself, with what is not in the cells.
+        raw: &'a str,
+    },
+    Unfit {
+        line: u64,
+        why: Unfit,
+        raw: String,
+    },
     End,
 }
 
@@ -99,7 +108,7 @@ impl JsonLines {
             self.ends.push(self.text.len());
         }
         let cells = Cells::new(&self.text, &self.ends);
-        Ok(Cut::Row { line, cells })
+        Ok(Cut::Row { line, cells, raw })
     }
 
     /// The length of the line, or how a line begins that is too long.

@@ -104,14 +104,23 @@ pub enum Original {
         cells: Vec<String>,
     },
     /// The text of a row that does not fall into cells, or its beginning.
-    Text(String),
+    Text { header: Arc<[String]>, text: String },
+}
+
+impl Original {
+    /// The headings of the file.
+    pub fn header(&self) -> &Arc<[String]> {
+        match self {
+            Self::Cells { header, .. } | Self::Text { header, .. } => header,
+        }
+    }
 }
 
 impl fmt::Debug for Original {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Cells { .. } => "Cells(…)",
-            Self::Text(_) => "Text(…)",
+            Self::Text { .. } => "Text(…)",
         })
     }
 }

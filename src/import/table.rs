@@ -8,6 +8,7 @@ use super::encoding::{Encoding, Text};
 use super::json_lines::{self, JsonLines};
 use super::meter::Meter;
 use super::profile::{Field, Profile};
+use super::reject;
 use super::row::{Original, Rejected, Unreadable};
 use super::source::{Content, Expansion, Source};
 use super::window::{LONGEST_ROW, Window};
@@ -79,6 +80,8 @@ pub(super) enum Next<'a> {
 pub(super) struct TableRow<'a> {
     pub(super) line: u64,
     pub(super) cells: Cells<'a>,
+    /// Where cells are not all of it.
+    object: Option<&'a str>,
     header: &'a Arc<[String]>,
 }
 
@@ -91,9 +94,15 @@ impl TableRow<'_> {
 
     /// The row as it stands in the file.
     pub(super) fn original(&self) -> Original {
-        Original::Cells {
-            header: self.header.clone(),
-            cells: self.cells.iter().map(str::to_owned).collect(),
+        match self.object {
+            None => Original::Cells {
+                header: self.header.clone(),
+                cells: self.cells.iter().map(str::to_owned).collect(),
+            },
+            Some(object) => Original::Text {
+                header: Arc::new([]),
+                text: object.to_owned(),
+            },
         }
     }
 }
@@ -151,6 +160,11 @@ impl Table {
         }
     }
 
+    /// Whether it is a file of rejects, in which formulas were made harmless.
+    pub(super) fn is_of_rejects(&self) -> bool {
+        self.header.iter().any(|heading| heading == reject::REASON)
+    }
+
     /// Whether rows may leave out what others have.
     pub(super) fn is_loose(&self) -> bool {
         matches!(self.rows, Rows::JsonLines(_))
@@ -168,9 +182,10 @@ impl Table {
             Rows::Csv(rows) => csv_next(rows, header).map_err(unreadable),
             Rows::JsonLines(rows) => match rows.next().map_err(unreadable)? {
                 json_lines::Cut::End => Ok(Next::End),
-                json_lines::Cut::Row { line, cells } => Ok(Next::Row(TableRow {
+                json_lines::Cut::Row { line, cells, raw } => Ok(Next::Row(TableRow {
                     line,
                     cells,
+                    object: Some(raw),
                     header,
                 })),
                 json_lines::Cut::Unfit { line, why, raw } => {
@@ -185,30 +200,33 @@ fn csv_next<'a>(rows: &'a mut Delimited, header: &'a Arc<[String]>) -> Result<Ne
     Ok(match rows.next()? {
         delimited::Cut::End => Next::End,
         delimited::Cut::Unfit { line, why, raw } => {
-            Next::Bad(rejected(line, unfit_csv(why, line, header.len()), raw))
+            let reason = unfit_csv(why, line, header.len());
+            Next::Bad(rejected(line, reason, raw, header.clone()))
         }
         delimited::Cut::Row { line, cells, raw }
             if cells.len() != header.len() && !cells.are_blank() =>
         {
             let raw = delimited::valid_beginning(raw.trim_ascii_end());
-            Next::Bad(rejected(line, ragged(cells.len(), header.len()), raw))
+            let reason = ragged(cells.len(), header.len());
+            Next::Bad(rejected(line, reason, raw, header.clone()))
         }
         delimited::Cut::Row { line, cells, .. } => Next::Row(TableRow {
             line,
             cells,
+            object: None,
             header,
         }),
     })
 }
 
-fn rejected(line: u64, reason: String, raw: String) -> Rejected {
+fn rejected(line: u64, reason: String, text: String, header: Arc<[String]>) -> Rejected {
     Rejected {
         line,
         column: None,
         reason,
         number: None,
         legal_entity: None,
-        original: Some(Box::new(Original::Text(raw))),
+        original: Some(Box::new(Original::Text { header, text })),
     }
 }
 
@@ -251,7 +269,7 @@ fn unfit_json(line: u64, why: json_lines::Unfit, raw: String, columns: &[String]
     };
     Rejected {
         column: column.and_then(|column| columns.get(column).cloned()),
-        ..rejected(line, reason, raw)
+        ..rejected(line, reason, raw, Arc::new([]))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Files as systems and people leave them, and what becomes of each row.
 
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use flate2::Compression;
@@ -10,6 +11,7 @@ use idlink::import::customer_rows::CustomerRows;
 use idlink::import::encoding::Encoding;
 use idlink::import::meter::Meter;
 use idlink::import::profile::Profile;
+use idlink::import::reject::RejectFile;
 use idlink::import::row::{CustomerRecord, FileAddress, FileState, Row, Rows};
 use idlink::import::source::Source;
 use idlink::import::table::Reading;
@@ -654,4 +656,59 @@ fn exports_of_dynamics_are_read_as_they_are() {
     assert_eq!(record.kind, CustomerKind::Person);
     let said = refusal_of(export, &reading);
     assert!(said.contains("has no column `ISB2B`"), "{said}");
+}
+
+/// Reads a file and writes what is not taken, as an import does.
+fn rejects(file: &File, reading: &Reading) -> (usize, String) {
+    let path = file.folder.0.join("rejects.csv");
+    let mut rejects = RejectFile::at(&path);
+    let mut rows = file.open(reading).unwrap();
+    let mut good = 0;
+    while let Some(row) = rows.next_row().unwrap() {
+        match row {
+            Row::Good { .. } => good += 1,
+            Row::Bad(rejected) => rejects.write("customers.csv", &rejected).unwrap(),
+        }
+    }
+    assert_eq!(rejects.finish().unwrap(), path.exists());
+    (good, std::fs::read_to_string(path).unwrap_or_default())
+}
+
+#[test]
+fn what_was_rejected_can_be_corrected_where_it_was_written_and_read_in_again() {
+    let text = format!(
+        "note,{HEADER}=cmd(),USMF,C1,person,b2c,@Ada,\n\
+         x,USMF,C2,robot,b2c,-Ada,c2@example.org\nUSMF,C3\n"
+    );
+    let file = File::new(text.as_bytes());
+    let (good, written) = rejects(&file, &idlink());
+    assert_eq!(good, 1);
+    assert_eq!(
+        written,
+        "\"note\",\"legal_entity\",\"customer_number\",\"kind\",\"type\",\"name\",\"email\",\
+         \"rejected_file\",\"rejected_line\",\"rejected_column\",\"rejected_reason\",\
+         \"rejected_row\"\r\n\
+         \"x\",\"USMF\",\"C2\",\"robot\",\"b2c\",\"'-Ada\",\"c2@example.org\",\"customers.csv\",\
+         \"3\",\"kind\",\"must be one of person, organisation, organization\",\"\"\r\n\
+         \"\",\"\",\"\",\"\",\"\",\"\",\"\",\"customers.csv\",\"4\",\"\",\
+         \"has 2 cells, and the headings are 7\",\"USMF,C3\"\r\n"
+    );
+    let mode = std::fs::metadata(file.folder.0.join("rejects.csv")).unwrap();
+    assert_eq!(mode.permissions().mode() & 0o777, 0o600);
+    let corrected = written.replace("\"robot\"", "\"person\"");
+    let again = File::new(corrected.as_bytes());
+    let (all, _) = again.rows(&idlink());
+    assert_eq!(all[0], "2 C2 c2@example.org -Ada");
+    let (_, written) = rejects(&again, &idlink());
+    assert_eq!(written.matches("rejected_reason").count(), 1, "{written}");
+    let nothing = File::new(format!("{HEADER}{}\n", customer("C1")).as_bytes());
+    assert_eq!(rejects(&nothing, &idlink()), (1, String::new()));
+}
+
+#[test]
+fn a_rejected_object_is_kept_as_it_stood() {
+    let text = "{\"customer_number\":\"C1\",\"other\":\"x\"}\n";
+    let (_, written) = rejects(&File::new(text.as_bytes()), &idlink());
+    let expected = "\"{\"\"customer_number\"\":\"\"C1\"\",\"\"other\"\":\"\"x\"\"}\"";
+    assert!(written.contains(expected), "{written}");
 }
