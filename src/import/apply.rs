@@ -212,6 +212,7 @@ impl Lanes {
                     reason: format!("has a number that {by} repeats; the last row counts"),
                     number: Some(row.number.clone()),
                     legal_entity: Some(Arc::new(row.legal_entity.clone())),
+                    original: None,
                 };
                 self.shared.reject(self.name(row.row_no), &rejected)?;
             }
@@ -331,6 +332,7 @@ impl Lanes {
                 reason: row.reason.to_owned(),
                 number: CustomerNumber::parse(&row.number),
                 legal_entity: Some(Arc::new(legal_entity.clone())),
+                original: None,
             };
             self.shared.reject(self.name(row.row_no), &rejected)?;
         }

@@ -265,6 +265,7 @@ impl Run {
             reason: reason.to_owned(),
             number: CustomerNumber::parse(number),
             legal_entity: Some(Arc::new(legal_entity.clone())),
+            original: None,
         };
         let name = self.names.get(file).map_or("", String::as_str);
         self.shared.reject(name, &rejected)
@@ -410,6 +411,7 @@ fn read(
                             reason,
                             number: Some(record.number),
                             legal_entity: record.legal_entity,
+                            original: None,
                         },
                     }
                 }
