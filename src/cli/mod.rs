@@ -11,6 +11,7 @@ mod context;
 mod customer;
 mod demo;
 mod feature;
+mod import;
 mod link;
 mod migrate;
 mod print;
@@ -48,6 +49,7 @@ enum Command {
     Feature(feature::FeatureCommand),
     Customer(customer::CustomerCommand),
     Link(link::LinkCommand),
+    Import(import::ImportCommand),
     Attempt(attempt::AttemptCommand),
 }
 
@@ -87,6 +89,7 @@ impl CommandLine {
             Command::Feature(command) => command.run(&context).await?,
             Command::Customer(command) => command.run(&context).await?,
             Command::Link(command) => command.run(&context).await?,
+            Command::Import(command) => command.run(&context).await?,
             Command::Attempt(command) => command.run(&context).await?,
         }
         Ok(print::end()?)
