@@ -14,6 +14,7 @@ mod feature;
 mod link;
 mod migrate;
 mod print;
+mod sample;
 mod serve;
 mod staff;
 
@@ -49,6 +50,7 @@ enum Command {
     Customer(customer::CustomerCommand),
     Link(link::LinkCommand),
     Attempt(attempt::AttemptCommand),
+    Sample(sample::SampleCommand),
 }
 
 /// A variable whose value is no text.
@@ -88,6 +90,7 @@ impl CommandLine {
             Command::Customer(command) => command.run(&context).await?,
             Command::Link(command) => command.run(&context).await?,
             Command::Attempt(command) => command.run(&context).await?,
+            Command::Sample(command) => command.run()?,
         }
         Ok(print::end()?)
     }

@@ -13,6 +13,7 @@ pub mod meter;
 pub mod profile;
 pub mod reject;
 pub mod row;
+pub mod sample;
 pub mod sheet;
 pub mod source;
 pub mod table;
