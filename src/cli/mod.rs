@@ -15,6 +15,7 @@ mod import;
 mod link;
 mod migrate;
 mod print;
+mod sample;
 mod serve;
 mod staff;
 
@@ -51,6 +52,7 @@ enum Command {
     Link(link::LinkCommand),
     Import(import::ImportCommand),
     Attempt(attempt::AttemptCommand),
+    Sample(sample::SampleCommand),
 }
 
 /// A variable whose value is no text.
@@ -91,6 +93,7 @@ impl CommandLine {
             Command::Link(command) => command.run(&context).await?,
             Command::Import(command) => command.run(&context).await?,
             Command::Attempt(command) => command.run(&context).await?,
+            Command::Sample(command) => command.run()?,
         }
         Ok(print::end()?)
     }
