@@ -1,3 +1,4 @@
 //! Customers and links from files.
 
+mod customers;
 mod files;
