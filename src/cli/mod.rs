@@ -15,8 +15,10 @@ mod import;
 mod link;
 mod migrate;
 mod print;
+mod reading;
 mod sample;
 mod serve;
+mod simulate;
 mod staff;
 
 use std::error::Error;
@@ -53,6 +55,7 @@ enum Command {
     Import(import::ImportCommand),
     Attempt(attempt::AttemptCommand),
     Sample(sample::SampleCommand),
+    Simulate(simulate::SimulateCommand),
 }
 
 /// A variable whose value is no text.
@@ -94,6 +97,7 @@ impl CommandLine {
             Command::Import(command) => command.run(&context).await?,
             Command::Attempt(command) => command.run(&context).await?,
             Command::Sample(command) => command.run()?,
+            Command::Simulate(command) => command.run(&context).await?,
         }
         Ok(print::end()?)
     }
