@@ -18,9 +18,9 @@ use crate::import::link_rows::LinkRows;
 use crate::import::links::{LinkPlan, LinkSummary, import_links};
 use crate::import::meter::Meter;
 use crate::import::reject::RejectFile;
-use crate::import::row::Rejected;
+use crate::import::row::{Rejected, Unreadable};
 use crate::import::source::Source;
-use crate::import::{Input, Rejects};
+use crate::import::{ImportError, Input, Rejects};
 use crate::store::imports::{Counts, Feed, Preview};
 use options::{CustomerOptions, Failure, FileOptions, LinkOptions, When};
 
@@ -134,7 +134,8 @@ async fn customers(options: CustomerOptions, context: &super::Context) -> Result
     // Before the database is asked: a name that is wrong is said at once.
     let mut inputs = Vec::new();
     for source in &begun.sources {
-        let rows = CustomerRows::open(source, &reading, &begun.meter)?;
+        let rows = CustomerRows::open(source, &reading, &begun.meter);
+        let rows = rows.map_err(unreadable(source))?;
         inputs.push(Input {
             name: source.name(),
             rows: Box::new(rows) as Box<_>,
@@ -169,7 +170,8 @@ async fn links(options: LinkOptions, context: &super::Context) -> Result<(), Fai
     let reading = options.files.reading()?;
     let mut inputs = Vec::new();
     for source in &begun.sources {
-        let rows = LinkRows::open(source, &reading, &begun.meter)?;
+        let rows = LinkRows::open(source, &reading, &begun.meter);
+        let rows = rows.map_err(unreadable(source))?;
         inputs.push(Input {
             name: source.name(),
             rows: Box::new(rows) as Box<_>,
@@ -192,6 +194,12 @@ async fn links(options: LinkOptions, context: &super::Context) -> Result<(), Fai
     let summary = result?;
     tell_links(&summary, options.files.dry_run);
     judge(&options.files, summary.rejected, file)
+}
+
+/// Which of several files it is that cannot be read.
+fn unreadable(source: &Source) -> impl FnOnce(Unreadable) -> ImportError {
+    let file = source.name();
+    move |problem| ImportError::Unreadable { file, problem }
 }
 
 /// Says what was rejected, and whether that was more than is allowed.

@@ -16,8 +16,10 @@ mod import;
 mod link;
 mod migrate;
 mod print;
+mod reading;
 mod sample;
 mod serve;
+mod simulate;
 mod staff;
 
 use std::error::Error;
@@ -55,6 +57,7 @@ enum Command {
     Bench(bench::BenchCommand),
     Attempt(attempt::AttemptCommand),
     Sample(sample::SampleCommand),
+    Simulate(simulate::SimulateCommand),
 }
 
 /// A variable whose value is no text.
@@ -97,6 +100,7 @@ impl CommandLine {
             Command::Bench(command) => command.run(&context).await?,
             Command::Attempt(command) => command.run(&context).await?,
             Command::Sample(command) => command.run()?,
+            Command::Simulate(command) => command.run(&context).await?,
         }
         Ok(print::end()?)
     }

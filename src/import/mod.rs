@@ -8,6 +8,7 @@ pub mod customer_rows;
 mod delimited;
 pub mod encoding;
 pub mod engine;
+pub mod identity_rows;
 mod intake;
 mod json_lines;
 pub mod link_rows;

@@ -11,6 +11,7 @@ pub mod address;
 pub mod attempts;
 pub mod audit;
 pub mod baseline;
+pub mod census;
 mod columns;
 pub mod customers;
 pub mod embedded;

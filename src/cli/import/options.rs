@@ -4,17 +4,14 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
-use clap::builder::PossibleValuesParser;
 use time::format_description::well_known::Rfc3339;
 use time::{Date, OffsetDateTime, format_description::well_known::Iso8601};
 
+use crate::cli::reading::ReadingOptions;
 use crate::cli::staff::{self, Actor};
 use crate::domain::customer::LegalEntity;
 use crate::import::ImportError;
-use crate::import::encoding::Encoding;
 use crate::import::mapping::MappingProblems;
-use crate::import::profile::Profile;
-use crate::import::row::Unreadable;
 use crate::import::table::Reading;
 use crate::store::embedded::EmbeddedError;
 use crate::store::legal_entities::NumberFormat;
@@ -29,8 +26,6 @@ pub(super) enum Failure {
     RejectsLost(#[from] std::io::Error),
     #[error(transparent)]
     Import(#[from] ImportError),
-    #[error(transparent)]
-    Unreadable(#[from] Unreadable),
     #[error(transparent)]
     Mapping(#[from] MappingProblems),
     #[error(transparent)]
@@ -53,17 +48,8 @@ pub(super) struct FileOptions {
     /// others are rejected [default: the only one there is]
     #[arg(long = "legal-entity", value_name = "CODE")]
     legal_entities: Vec<String>,
-    /// How the system that wrote the files calls its columns
-    #[arg(long, default_value = "idlink",
-          value_parser = PossibleValuesParser::new(Profile::NAMES))]
-    profile: String,
-    /// A file that says so for any other system
-    #[arg(long, value_name = "FILE", conflicts_with = "profile")]
-    mapping: Option<PathBuf>,
-    /// How the files are written [default: utf-8, unless they say otherwise
-    /// themselves]
-    #[arg(long, value_parser = PossibleValuesParser::new(encodings()))]
-    encoding: Option<String>,
+    #[command(flatten)]
+    reading: ReadingOptions,
     /// Tell what would happen, and change nothing
     #[arg(long)]
     pub(super) dry_run: bool,
@@ -78,21 +64,9 @@ pub(super) struct FileOptions {
     pub(super) actor: Actor,
 }
 
-fn encodings() -> Vec<&'static str> {
-    Encoding::ALL.into_iter().map(Encoding::name).collect()
-}
-
 impl FileOptions {
     pub(super) fn reading(&self) -> Result<Reading, Failure> {
-        let profile = match &self.mapping {
-            Some(file) => Profile::read(file)?,
-            None => Profile::named(&self.profile).unwrap_or_else(Profile::idlink),
-        };
-        let mut reading = Reading::of(profile);
-        if let Some(encoding) = self.encoding.as_deref().and_then(Encoding::named) {
-            reading.encoding = Some(encoding);
-        }
-        Ok(reading)
+        Ok(self.reading.reading()?)
     }
 
     /// Whose rows are taken. The operator says so, and no file.

@@ -112,7 +112,7 @@ impl Addresses {
 }
 
 /// The same address in other letters.
-pub(super) fn respell(dice: &mut Dice, email: &mut String) {
+pub(super) fn respell(dice: &mut Dice, email: &mut str) {
     match dice.roll(2) {
         0 => email.make_ascii_uppercase(),
         _ => {
