@@ -125,6 +125,10 @@ impl Desk<'_> {
             Ruling::Block => (CustomerState::Blocked, "customer.blocked"),
         };
         let missing = || StaffError::NoSuchCustomer(number.clone());
+        let settled = |state| StaffError::Settled {
+            number: number.clone(),
+            state,
+        };
         let file = self.store.customer(self.legal_entity, number).await?;
         let file = file.ok_or_else(missing)?;
         let tx = self.store.begin().await?;
@@ -137,16 +141,9 @@ impl Desk<'_> {
         match state {
             state if state == wanted => return Ok(Effect::None),
             CustomerState::Active | CustomerState::Pending | CustomerState::Blocked => {}
-            CustomerState::Merged | CustomerState::Erased => {
-                return Err(StaffError::Settled {
-                    number: number.clone(),
-                    state: if state == CustomerState::Merged {
-                        "merged"
-                    } else {
-                        "erased"
-                    },
-                });
-            }
+            CustomerState::Gone => return Err(settled("gone from the business's records")),
+            CustomerState::Merged => return Err(settled("merged")),
+            CustomerState::Erased => return Err(settled("erased")),
         }
         match tx.set_state(self.legal_entity, id, wanted, now).await {
             Err(error) if error.violates("customer_signed_up_once") => {

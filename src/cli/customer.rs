@@ -172,6 +172,7 @@ fn print_customer(file: &CustomerFile) {
         CustomerState::Active => "active",
         CustomerState::Pending => "pending",
         CustomerState::Blocked => "blocked",
+        CustomerState::Gone => "gone from the business's records",
         CustomerState::Merged => "merged into another",
         CustomerState::Erased => "erased",
     };

@@ -6,16 +6,21 @@ macro_rules! println {
 }
 
 mod attempt;
+mod bench;
 mod check;
 mod context;
 mod customer;
 mod demo;
 mod feature;
+mod import;
 mod link;
 mod migrate;
 mod policy;
 mod print;
+mod reading;
+mod sample;
 mod serve;
+mod simulate;
 mod staff;
 
 use std::error::Error;
@@ -50,8 +55,12 @@ enum Command {
     Feature(feature::FeatureCommand),
     Customer(customer::CustomerCommand),
     Link(link::LinkCommand),
+    Import(import::ImportCommand),
+    Bench(bench::BenchCommand),
     Attempt(attempt::AttemptCommand),
     Policy(policy::PolicyCommand),
+    Sample(sample::SampleCommand),
+    Simulate(simulate::SimulateCommand),
 }
 
 /// A variable whose value is no text.
@@ -93,8 +102,12 @@ impl CommandLine {
             Command::Feature(command) => command.run(&context).await?,
             Command::Customer(command) => command.run(&context).await?,
             Command::Link(command) => command.run(&context).await?,
+            Command::Import(command) => command.run(&context).await?,
+            Command::Bench(command) => command.run(&context).await?,
             Command::Attempt(command) => command.run(&context).await?,
             Command::Policy(command) => code = command.run().await?,
+            Command::Sample(command) => command.run()?,
+            Command::Simulate(command) => command.run(&context).await?,
         }
         print::end()?;
         Ok(code)

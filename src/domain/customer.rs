@@ -72,6 +72,9 @@ pub enum CustomerState {
     /// Waits for approval; staff sees it, sign-ups do not.
     Pending,
     Blocked,
+    /// The last full feed of its legal entity came without it. Its links rest
+    /// until it comes back.
+    Gone,
     /// Another customer has taken its place.
     Merged,
     Erased,

@@ -59,9 +59,10 @@ pub fn standing(state: CustomerState, number: CustomerNumber) -> Result<Customer
         CustomerState::Active | CustomerState::Pending => Ok(number),
         // A merged customer without a survivor cannot be told apart from an
         // erased one by the person: both have nothing to be shown.
-        CustomerState::Blocked | CustomerState::Merged | CustomerState::Erased => {
-            Err(Refusal::CustomerBlocked)
-        }
+        CustomerState::Blocked
+        | CustomerState::Gone
+        | CustomerState::Merged
+        | CustomerState::Erased => Err(Refusal::CustomerBlocked),
     }
 }
 

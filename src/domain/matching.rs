@@ -226,6 +226,7 @@ mod tests {
         for state in [
             CustomerState::Pending,
             CustomerState::Blocked,
+            CustomerState::Gone,
             CustomerState::Merged,
             CustomerState::Erased,
         ] {
@@ -305,6 +306,7 @@ mod tests {
                 Just(CustomerState::Active),
                 Just(CustomerState::Pending),
                 Just(CustomerState::Blocked),
+                Just(CustomerState::Gone),
                 Just(CustomerState::Merged),
                 Just(CustomerState::Erased)
             ],

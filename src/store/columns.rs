@@ -30,6 +30,7 @@ pub(super) fn state(state: CustomerState) -> &'static str {
         CustomerState::Active => "active",
         CustomerState::Pending => "pending",
         CustomerState::Blocked => "blocked",
+        CustomerState::Gone => "gone",
         CustomerState::Merged => "merged",
         CustomerState::Erased => "erased",
     }
@@ -40,6 +41,7 @@ pub(super) fn read_state(text: &str) -> Result<CustomerState, StoreError> {
         "active" => Ok(CustomerState::Active),
         "pending" => Ok(CustomerState::Pending),
         "blocked" => Ok(CustomerState::Blocked),
+        "gone" => Ok(CustomerState::Gone),
         "merged" => Ok(CustomerState::Merged),
         "erased" => Ok(CustomerState::Erased),
         _ => Err(StoreError::Corrupt("customer.state")),

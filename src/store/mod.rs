@@ -10,10 +10,13 @@
 pub mod address;
 pub mod attempts;
 pub mod audit;
+pub mod baseline;
+pub mod census;
 mod columns;
 pub mod customers;
 pub mod embedded;
 pub mod features;
+pub mod imports;
 pub mod legal_entities;
 pub mod links;
 pub mod migrations;

@@ -1,0 +1,8 @@
+//! Customers and links from files.
+
+mod commands;
+mod crash;
+mod customers;
+mod files;
+mod links;
+mod together;
