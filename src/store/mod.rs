@@ -14,6 +14,7 @@ mod columns;
 pub mod customers;
 pub mod embedded;
 pub mod features;
+pub mod feeds;
 pub mod legal_entities;
 pub mod links;
 pub mod migrations;

@@ -21,6 +21,7 @@ mod doors;
 mod embedded;
 mod emulator;
 mod external_id;
+mod freshness;
 mod linking;
 mod lost_commits;
 mod oidc;
