@@ -7,6 +7,7 @@ pub mod config;
 pub mod connectors;
 pub mod demo;
 pub mod domain;
+pub mod duplicates;
 pub mod emulator;
 pub mod import;
 mod json;

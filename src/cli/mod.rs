@@ -10,6 +10,7 @@ mod check;
 mod context;
 mod customer;
 mod demo;
+mod duplicates;
 mod feature;
 mod link;
 mod migrate;
@@ -49,6 +50,7 @@ enum Command {
     Customer(customer::CustomerCommand),
     Link(link::LinkCommand),
     Attempt(attempt::AttemptCommand),
+    Duplicates(duplicates::DuplicatesCommand),
 }
 
 /// A variable whose value is no text.
@@ -88,6 +90,7 @@ impl CommandLine {
             Command::Customer(command) => command.run(&context).await?,
             Command::Link(command) => command.run(&context).await?,
             Command::Attempt(command) => command.run(&context).await?,
+            Command::Duplicates(command) => command.run(&context).await?,
         }
         Ok(print::end()?)
     }

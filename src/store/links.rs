@@ -254,8 +254,9 @@ impl Transaction {
         })
     }
 
-    /// The customer's active links of the identity's issuer and provider. The
-    /// caller holds the customer's row lock.
+    /// The active links of the identity's issuer and provider that the customer
+    /// has, or that one has who was merged into it. The caller holds the
+    /// customer's row lock.
     pub async fn links_like(
         &self,
         legal_entity: &LegalEntity,
@@ -263,10 +264,18 @@ impl Transaction {
         identity: &Identity,
     ) -> Result<Vec<LinkId>, StoreError> {
         const SQL: &str = "
+            WITH RECURSIVE absorbed AS (
+                SELECT $2::uuid AS customer_id
+                 UNION
+                SELECT merged.customer_id
+                  FROM absorbed
+                  JOIN customer AS merged
+                    ON merged.legal_entity = $1
+                   AND merged.merged_into = absorbed.customer_id)
             SELECT link_id
               FROM identity_link
+              JOIN absorbed USING (customer_id)
              WHERE legal_entity = $1
-               AND customer_id = $2
                AND issuer = $3
                AND provider = $4
                AND revoked_at IS NULL";

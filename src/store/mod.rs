@@ -12,6 +12,7 @@ pub mod attempts;
 pub mod audit;
 mod columns;
 pub mod customers;
+pub mod duplicates;
 pub mod embedded;
 pub mod features;
 pub mod feeds;

@@ -18,6 +18,7 @@ mod custom_policy;
 mod demo;
 mod details;
 mod doors;
+mod duplicates;
 mod embedded;
 mod emulator;
 mod external_id;
