@@ -50,3 +50,12 @@ CREATE TABLE duplicate_decision_link (
         REFERENCES duplicate_decision (legal_entity, decision_id),
     FOREIGN KEY (legal_entity, link_id) REFERENCES identity_link (legal_entity, link_id)
 );
+
+-- What staff made of a question that an import had left open.
+ALTER TABLE import_review
+    ADD COLUMN resolution text
+        CHECK (resolution IN ('keep_separate', 'merge', 'address_wrong')),
+    ADD COLUMN resolved_by text,
+    -- The customer in whose respect it was settled: beside that one, and no
+    -- other, the next import lets the row in.
+    ADD COLUMN settled_with uuid;

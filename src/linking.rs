@@ -454,7 +454,7 @@ async fn enforce(
         Decision::Link(customer, number) => {
             settle_match(&tx, recording, ids, *customer, number, now).await?
         }
-        Decision::Create(kind) => create(&tx, recording, ids, *kind, now).await?,
+        Decision::Create(kind) => settle_new(&tx, recording, ids, *kind, now).await?,
     };
     match settled {
         Settled::Overtaken => {
@@ -541,6 +541,25 @@ async fn end_link(
         },
     )
     .await
+}
+
+/// Creates a customer, unless an import has brought one meanwhile: from here
+/// to the end of the transaction none does.
+async fn settle_new(
+    tx: &Transaction,
+    recording: &Recording,
+    ids: &Ids,
+    kind: NewCustomer,
+    now: OffsetDateTime,
+) -> Result<Settled, StoreError> {
+    tx.hold_import_gate(&recording.site.legal_entity).await?;
+    if let Some(lookup) = lookup(recording) {
+        let candidates = tx.candidates(&lookup).await?;
+        if decide_among(&candidates, recording, now) != Decision::Create(kind) {
+            return Ok(Settled::Overtaken);
+        }
+    }
+    create(tx, recording, ids, kind, now).await
 }
 
 async fn create(

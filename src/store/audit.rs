@@ -1,5 +1,6 @@
 //! Who did what, without anybody's name or address.
 
+use deadpool_postgres::Object;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -125,4 +126,69 @@ impl Store {
             })
             .collect()
     }
+}
+
+/// Changes of one kind to many things.
+#[derive(Default)]
+pub(super) struct Many {
+    subjects: Vec<Uuid>,
+    details: Vec<serde_json::Value>,
+}
+
+impl Many {
+    pub(super) fn add(&mut self, subject: Uuid, detail: serde_json::Value) {
+        self.subjects.push(subject);
+        self.details.push(detail);
+    }
+}
+
+/// Tells of all of `many` at once: for each a line in the audit and an event.
+/// The caller holds the subjects' rows, or they are its own.
+pub(super) async fn tell_many(
+    client: &Object,
+    legal_entity: &LegalEntity,
+    action: &str,
+    actor: &str,
+    at: OffsetDateTime,
+    many: &Many,
+) -> Result<(), StoreError> {
+    const SQL: &str = "
+        WITH told AS (
+            SELECT * FROM unnest($5::uuid[], $6::uuid[], $7::uuid[], $8::jsonb[])
+                       AS told (audit_id, event_id, subject_id, detail)
+        ), audited AS (
+            INSERT INTO audit (legal_entity, audit_id, subject_id, action, at, actor, detail)
+                 SELECT $1, audit_id, subject_id, $2, $4, $3, detail FROM told
+            ON CONFLICT DO NOTHING
+        )
+        INSERT INTO outbox
+                    (legal_entity, event_id, aggregate_id, version, event_type, payload,
+                     occurred_at, next_attempt_at)
+             SELECT $1, event_id, subject_id,
+                    (SELECT coalesce(max(version), 0) + 1
+                       FROM outbox
+                      WHERE outbox.legal_entity = $1
+                        AND outbox.aggregate_id = told.subject_id),
+                    $2, detail, $4, $4
+               FROM told";
+    if many.subjects.is_empty() {
+        return Ok(());
+    }
+    let ids = || -> Vec<Uuid> { many.subjects.iter().map(|_| Uuid::now_v7()).collect() };
+    client
+        .execute(
+            SQL,
+            &[
+                &legal_entity.as_str(),
+                &action,
+                &actor,
+                &at,
+                &ids(),
+                &ids(),
+                &many.subjects,
+                &many.details,
+            ],
+        )
+        .await?;
+    Ok(())
 }

@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::features::{AUTOMATIC_LINKING, Switch, read_switch};
-use super::{Store, StoreError, Transaction, columns, feeds};
+use super::{Store, StoreError, Transaction, columns, feeds, imports};
 use crate::domain::customer::{
     AddressOrigin, Customer, CustomerId, CustomerKind, CustomerNumber, CustomerOrigin,
     CustomerState, CustomerType, LegalEntity,
@@ -259,6 +259,25 @@ impl Transaction {
             )
             .await?;
         Ok(())
+    }
+
+    /// Keeps imports of the legal entity from writing customers until the end
+    /// of the transaction. What was read before must be read again: a row may
+    /// have come in meanwhile.
+    pub async fn hold_import_gate(&self, legal_entity: &LegalEntity) -> Result<(), StoreError> {
+        const SQL: &str = "
+            SELECT 1
+              FROM import_gate
+             WHERE legal_entity = $1
+             ORDER BY lane
+               FOR SHARE";
+        let client = self.client()?;
+        let statement = client.prepare_cached(SQL).await?;
+        let lanes = client.query(&statement, &[&legal_entity.as_str()]).await?;
+        match lanes.len() {
+            imports::LANES => Ok(()),
+            _ => Err(StoreError::Corrupt("import_gate")),
+        }
     }
 
     pub async fn candidates(&self, lookup: &Lookup<'_>) -> Result<Candidates, StoreError> {

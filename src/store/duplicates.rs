@@ -220,19 +220,6 @@ fn member(row: &Row) -> Result<Member, StoreError> {
 }
 
 impl Transaction {
-    /// Waits until no import of the legal entity is in the middle of a chunk,
-    /// and keeps the next one waiting. After the slot, before any customer.
-    pub async fn hold_import_gate(&self, legal_entity: &LegalEntity) -> Result<(), StoreError> {
-        const SQL: &str = "
-            SELECT lane
-              FROM import_gate
-             WHERE legal_entity = $1
-             ORDER BY lane
-               FOR SHARE";
-        self.client()?.query(SQL, &[&legal_entity.as_str()]).await?;
-        Ok(())
-    }
-
     /// Locks everybody who could be meant by `email`, and their links, against
     /// all who would link, change or merge them. The caller holds the slot.
     pub async fn hold_group(

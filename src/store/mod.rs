@@ -16,6 +16,7 @@ pub mod duplicates;
 pub mod embedded;
 pub mod features;
 pub mod feeds;
+pub mod imports;
 pub mod legal_entities;
 pub mod links;
 pub mod migrations;

@@ -23,6 +23,7 @@ mod embedded;
 mod emulator;
 mod external_id;
 mod freshness;
+mod import;
 mod linking;
 mod lost_commits;
 mod oidc;

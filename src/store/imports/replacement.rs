@@ -1,0 +1,652 @@
+//! Numbers that others have taken the place of: temporary ones that became
+//! permanent, and accounts that were merged. Their links go along.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::json;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::super::StoreError;
+use super::super::audit::{Many, tell_many};
+use super::copy::line_of;
+use super::lane::Lane;
+use crate::domain::customer::LegalEntity;
+use crate::domain::email::CANONICAL_VERSION;
+
+/// How many merges are followed; a sign-in follows no more.
+const LONGEST_CHAIN: usize = 16;
+
+/// How many rows are settled in one transaction.
+const ROWS: i64 = 200;
+
+/// A row of a number that another has replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Successor {
+    pub row_no: i64,
+    pub legal_entity: LegalEntity,
+    number: String,
+    replaced_by: String,
+    proposed_id: Uuid,
+}
+
+/// A row that could not be followed, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unplaced {
+    pub row_no: i64,
+    pub number: String,
+    pub reason: &'static str,
+}
+
+impl Unplaced {
+    /// The line of the file that the row begins on.
+    pub fn line(&self) -> u64 {
+        line_of(self.row_no)
+    }
+}
+
+/// What became of some of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Replacements {
+    pub replaced: u64,
+    pub links_moved: u64,
+    /// Links that stay where they are, because the customer that they would
+    /// move to has one like them. Whoever is linked follows the merge anyway.
+    pub for_review: u64,
+    pub unplaced: Vec<Unplaced>,
+}
+
+#[derive(Clone, Debug)]
+struct Node {
+    number: String,
+    state: String,
+    imported_state: Option<String>,
+    merged_into: Option<Uuid>,
+}
+
+/// The customers that some rows speak of, and those these were merged into.
+#[derive(Default)]
+struct Family {
+    nodes: HashMap<Uuid, Node>,
+    by_number: HashMap<String, Uuid>,
+}
+
+/// What a row asks for, once the family is known.
+enum Placement {
+    Under(Uuid),
+    /// Staff has merged it already, wherever the file says.
+    Ruled,
+    Impossible(&'static str),
+}
+
+impl Family {
+    fn add(&mut self, id: Uuid, node: Node) {
+        self.by_number.insert(node.number.clone(), id);
+        self.nodes.insert(id, node);
+    }
+
+    /// The last survivor, unless the way to it passes `not_over` or has no end.
+    fn last(&self, from: Uuid, not_over: Option<Uuid>) -> Result<Uuid, &'static str> {
+        let mut at = from;
+        for _ in 0..=LONGEST_CHAIN {
+            if Some(at) == not_over {
+                return Err("would replace itself by way of others");
+            }
+            match self.nodes.get(&at).and_then(|node| node.merged_into) {
+                Some(next) => at = next,
+                None => return Ok(at),
+            }
+        }
+        Err("is replaced too many times over")
+    }
+
+    fn place(&self, row: &Successor) -> Placement {
+        if row.number == row.replaced_by {
+            return Placement::Impossible("is replaced by itself");
+        }
+        let old = self.by_number.get(&row.number).copied();
+        let Some(survivor) = self.by_number.get(&row.replaced_by).copied() else {
+            return Placement::Impossible("is replaced by a number that no customer has");
+        };
+        let ruled = old.and_then(|old| self.nodes.get(&old)).is_some_and(|old| {
+            old.state == "merged" && old.imported_state.as_deref() != Some("merged")
+        });
+        if ruled {
+            return Placement::Ruled;
+        }
+        match self.last(survivor, old) {
+            Err(reason) => Placement::Impossible(reason),
+            Ok(last) => match self.nodes.get(&last).map(|node| node.state.as_str()) {
+                Some("erased") | None => {
+                    Placement::Impossible("is replaced by a customer that was erased")
+                }
+                Some(_) => Placement::Under(survivor),
+            },
+        }
+    }
+
+    /// Makes the merge known to the rows that follow. Returns whether the
+    /// customer is new.
+    fn merge(&mut self, row: &Successor, survivor: Uuid) -> (Uuid, bool) {
+        let known = self.by_number.get(&row.number).copied();
+        let id = known.unwrap_or(row.proposed_id);
+        self.add(
+            id,
+            Node {
+                number: row.number.clone(),
+                state: "merged".to_owned(),
+                imported_state: Some("merged".to_owned()),
+                merged_into: Some(survivor),
+            },
+        );
+        (id, known.is_none())
+    }
+}
+
+/// Rows and what their customers are merged into.
+#[derive(Default)]
+struct Merges {
+    row_nos: Vec<i64>,
+    customers: Vec<Uuid>,
+    survivors: Vec<Uuid>,
+}
+
+impl Merges {
+    fn add(&mut self, row_no: i64, customer: Uuid, survivor: Uuid) {
+        self.row_nos.push(row_no);
+        self.customers.push(customer);
+        self.survivors.push(survivor);
+    }
+}
+
+impl Lane {
+    /// Collects the rows that say something new of a replaced number.
+    pub async fn find_replaced(&self) -> Result<u64, StoreError> {
+        const SQL: &str = "
+            CREATE TEMPORARY TABLE replaced AS
+            SELECT staged.*
+              FROM staged
+              LEFT JOIN customer USING (legal_entity, customer_number)
+             WHERE staged.kind IS NOT NULL
+               AND staged.replaced_by IS NOT NULL
+               AND customer.state IS DISTINCT FROM 'erased'
+               AND (customer.state IS DISTINCT FROM 'merged'
+                    OR customer.imported_digest IS DISTINCT FROM staged.digest)";
+        let client = self.client()?;
+        client.batch_execute(SQL).await?;
+        client
+            .batch_execute("CREATE INDEX ON replaced (row_no); ANALYZE replaced")
+            .await?;
+        const COUNT: &str = "SELECT count(*) FROM replaced";
+        let count: i64 = client.query_one(COUNT, &[]).await?.try_get(0)?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    /// The next of them after `after`, in the order of the file.
+    pub async fn replaced(&self, after: i64) -> Result<Vec<Successor>, StoreError> {
+        const SQL: &str = "
+            SELECT row_no, legal_entity, customer_number, replaced_by, customer_id
+              FROM replaced
+             WHERE row_no > $1
+             ORDER BY row_no
+             LIMIT $2";
+        let rows = self.client()?.query(SQL, &[&after, &ROWS]).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Successor {
+                    row_no: row.try_get(0)?,
+                    legal_entity: LegalEntity::parse(row.try_get(1)?)
+                        .ok_or(StoreError::Corrupt("staged.legal_entity"))?,
+                    number: row.try_get(2)?,
+                    replaced_by: row.try_get(3)?,
+                    proposed_id: row.try_get(4)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Merges the customers of `rows`, all of one legal entity, into those that
+    /// have replaced them, and moves their links, in one transaction.
+    pub async fn replace(
+        &self,
+        legal_entity: &LegalEntity,
+        rows: &[Successor],
+        import_id: Uuid,
+        now: OffsetDateTime,
+    ) -> Result<Replacements, StoreError> {
+        self.begin().await?;
+        let mut family = self.family(legal_entity, rows).await?;
+        let mut done = Replacements::default();
+        let (mut new, mut known, mut ruled) = (Merges::default(), Merges::default(), Vec::new());
+        for row in rows {
+            match family.place(row) {
+                Placement::Impossible(reason) => done.unplaced.push(Unplaced {
+                    row_no: row.row_no,
+                    number: row.number.clone(),
+                    reason,
+                }),
+                Placement::Ruled => ruled.push(row.row_no),
+                Placement::Under(survivor) => {
+                    let (id, is_new) = family.merge(row, survivor);
+                    let merges = if is_new { &mut new } else { &mut known };
+                    merges.add(row.row_no, id, survivor);
+                    done.replaced += 1;
+                }
+            }
+        }
+        self.insert_merged(legal_entity, &new, import_id, now)
+            .await?;
+        self.update_merged(legal_entity, &known, import_id, now)
+            .await?;
+        self.note_ruled(legal_entity, &ruled).await?;
+        let moving = Moving {
+            legal_entity,
+            family: &family,
+            import_id,
+            now,
+        };
+        self.move_links(&moving, &known, &mut done).await?;
+        self.commit().await?;
+        Ok(done)
+    }
+
+    /// Locks the customers in one order, then reads on along their merges.
+    async fn family(
+        &self,
+        legal_entity: &LegalEntity,
+        rows: &[Successor],
+    ) -> Result<Family, StoreError> {
+        const LOCK: &str = "
+            SELECT 1
+              FROM customer
+             WHERE legal_entity = $1
+               AND customer_number = ANY($2)
+             ORDER BY customer_id
+               FOR NO KEY UPDATE";
+        const READ: &str = "
+            SELECT customer_id, customer_number, state, imported_state, merged_into
+              FROM customer
+             WHERE legal_entity = $1
+               AND (customer_number = ANY($2) OR customer_id = ANY($3))";
+        let mut numbers: Vec<&str> = rows
+            .iter()
+            .flat_map(|row| [row.number.as_str(), row.replaced_by.as_str()])
+            .collect();
+        let client = self.client()?;
+        let code = legal_entity.as_str();
+        client.query(LOCK, &[&code, &numbers]).await?;
+        let mut family = Family::default();
+        let mut ids: Vec<Uuid> = Vec::new();
+        for _ in 0..=LONGEST_CHAIN {
+            let found = client.query(READ, &[&code, &numbers, &ids]).await?;
+            for row in &found {
+                family.add(
+                    row.try_get(0)?,
+                    Node {
+                        number: row.try_get(1)?,
+                        state: row.try_get(2)?,
+                        imported_state: row.try_get(3)?,
+                        merged_into: row.try_get(4)?,
+                    },
+                );
+            }
+            numbers.clear();
+            let further: BTreeSet<Uuid> = family
+                .nodes
+                .values()
+                .filter_map(|node| node.merged_into)
+                .filter(|id| !family.nodes.contains_key(id))
+                .collect();
+            if further.is_empty() {
+                break;
+            }
+            ids = further.into_iter().collect();
+        }
+        Ok(family)
+    }
+
+    async fn insert_merged(
+        &self,
+        legal_entity: &LegalEntity,
+        merges: &Merges,
+        import_id: Uuid,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "
+            INSERT INTO customer
+                        (legal_entity, customer_id, customer_number, kind, is_b2b, name,
+                         email_original, email_canonical, email_version, email_origin,
+                         state, merged_into, origin, created_at, changed_at,
+                         imported_digest, imported_state, import_id, source_changed_at)
+                 SELECT $1, customer_id, customer_number, kind, is_b2b, name,
+                        email_original, email_canonical,
+                        CASE WHEN email_canonical IS NOT NULL THEN $6::smallint END,
+                        CASE WHEN email_original IS NOT NULL THEN 'imported' END,
+                        'merged', merge.survivor, 'import', $5, $5,
+                        digest, 'merged', $4, source_changed_at
+                   FROM replaced
+                   JOIN unnest($2::bigint[], $3::uuid[]) AS merge (row_no, survivor)
+                  USING (row_no)";
+        if merges.row_nos.is_empty() {
+            return Ok(());
+        }
+        self.client()?
+            .execute(
+                SQL,
+                &[
+                    &legal_entity.as_str(),
+                    &merges.row_nos,
+                    &merges.survivors,
+                    &import_id,
+                    &now,
+                    &CANONICAL_VERSION,
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    async fn update_merged(
+        &self,
+        legal_entity: &LegalEntity,
+        merges: &Merges,
+        import_id: Uuid,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "
+            UPDATE customer
+               SET state = 'merged', state_before_gone = NULL, merged_into = merge.survivor,
+                   kind = replaced.kind, is_b2b = replaced.is_b2b, name = replaced.name,
+                   email_original = CASE WHEN customer.email_origin = 'proven'
+                       THEN customer.email_original ELSE replaced.email_original END,
+                   email_canonical = CASE WHEN customer.email_origin = 'proven'
+                       THEN customer.email_canonical ELSE replaced.email_canonical END,
+                   email_version = CASE WHEN customer.email_origin = 'proven'
+                       THEN customer.email_version
+                       WHEN replaced.email_canonical IS NOT NULL THEN $6::smallint END,
+                   email_origin = CASE WHEN customer.email_origin = 'proven' THEN 'proven'
+                       WHEN customer.email_origin = 'wrong'
+                        AND customer.email_canonical = replaced.email_canonical THEN 'wrong'
+                       WHEN replaced.email_original IS NOT NULL THEN 'imported' END,
+                   imported_digest = replaced.digest, imported_state = 'merged',
+                   import_id = $4, changed_at = $5,
+                   source_changed_at = replaced.source_changed_at
+              FROM replaced
+              JOIN unnest($2::bigint[], $3::uuid[]) AS merge (row_no, survivor) USING (row_no)
+             WHERE customer.legal_entity = $1
+               AND customer.customer_number = replaced.customer_number
+               AND replaced.legal_entity = $1";
+        if merges.row_nos.is_empty() {
+            return Ok(());
+        }
+        self.client()?
+            .execute(
+                SQL,
+                &[
+                    &legal_entity.as_str(),
+                    &merges.row_nos,
+                    &merges.survivors,
+                    &import_id,
+                    &now,
+                    &CANONICAL_VERSION,
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// So that the same row says nothing new the next time.
+    async fn note_ruled(
+        &self,
+        legal_entity: &LegalEntity,
+        row_nos: &[i64],
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "
+            UPDATE customer
+               SET imported_digest = replaced.digest
+              FROM replaced
+             WHERE replaced.row_no = ANY($2)
+               AND replaced.legal_entity = $1
+               AND customer.legal_entity = $1
+               AND customer.customer_number = replaced.customer_number";
+        if !row_nos.is_empty() {
+            self.client()?
+                .execute(SQL, &[&legal_entity.as_str(), &row_nos])
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// What moving links takes to know.
+struct Moving<'a> {
+    legal_entity: &'a LegalEntity,
+    family: &'a Family,
+    import_id: Uuid,
+    now: OffsetDateTime,
+}
+
+/// Links about to move, and those that cannot.
+#[derive(Default)]
+struct Moves {
+    links: Vec<Uuid>,
+    targets: Vec<Uuid>,
+    told: Many,
+    /// By the number of the customer that the link stays with.
+    staying: BTreeMap<String, Uuid>,
+}
+
+impl Lane {
+    async fn move_links(
+        &self,
+        moving: &Moving<'_>,
+        merges: &Merges,
+        done: &mut Replacements,
+    ) -> Result<(), StoreError> {
+        const MOVE: &str = "
+            UPDATE identity_link
+               SET customer_id = moved.target
+              FROM unnest($2::uuid[], $3::uuid[]) AS moved (link_id, target)
+             WHERE identity_link.legal_entity = $1
+               AND identity_link.link_id = moved.link_id
+               AND revoked_at IS NULL";
+        let moves = self.plan_moves(moving, merges).await?;
+        let client = self.client()?;
+        let code = moving.legal_entity.as_str();
+        if !moves.links.is_empty() {
+            done.links_moved += client
+                .execute(MOVE, &[&code, &moves.links, &moves.targets])
+                .await?;
+            let action = "link.moved";
+            tell_many(
+                client,
+                moving.legal_entity,
+                action,
+                "import",
+                moving.now,
+                &moves.told,
+            )
+            .await?;
+        }
+        done.for_review += self.review_staying(moving, &moves).await?;
+        Ok(())
+    }
+
+    /// Decides link by link. A site whose customers may have several
+    /// identities of one provider gets them; at the others the link stays with
+    /// the merged customer, from where it leads to the same number.
+    async fn plan_moves(&self, moving: &Moving<'_>, merges: &Merges) -> Result<Moves, StoreError> {
+        const LINKS: &str = "
+            SELECT link_id, customer_id, issuer, provider,
+                   coalesce(rules ->> 'second_identity' = 'add', false) AS may_join
+              FROM identity_link
+             WHERE legal_entity = $1
+               AND customer_id = ANY($2)
+               AND revoked_at IS NULL
+             ORDER BY link_id";
+        const LOCK: &str = "
+            SELECT 1
+              FROM customer
+             WHERE legal_entity = $1
+               AND customer_id = ANY($2)
+             ORDER BY customer_id
+               FOR NO KEY UPDATE";
+        let mut moves = Moves::default();
+        let client = self.client()?;
+        let code = moving.legal_entity.as_str();
+        let links = match merges.customers.is_empty() {
+            true => Vec::new(),
+            false => client.query(LINKS, &[&code, &merges.customers]).await?,
+        };
+        if links.is_empty() {
+            return Ok(moves);
+        }
+        let targets: Vec<Uuid> = merges
+            .customers
+            .iter()
+            .filter_map(|old| moving.family.last(*old, None).ok())
+            .collect();
+        client.query(LOCK, &[&code, &targets]).await?;
+        let mut taken = BTreeSet::new();
+        for link in client.query(LINKS, &[&code, &targets]).await? {
+            let held: (Uuid, String, String) =
+                (link.try_get(1)?, link.try_get(2)?, link.try_get(3)?);
+            taken.insert(held);
+        }
+        for link in &links {
+            let (link_id, from): (Uuid, Uuid) = (link.try_get(0)?, link.try_get(1)?);
+            let Ok(target) = moving.family.last(from, None) else {
+                continue;
+            };
+            let place = (target, link.try_get(2)?, link.try_get(3)?);
+            let number = |id| moving.family.nodes.get(&id).map(|node| &node.number);
+            if taken.contains(&place) && !link.try_get::<_, bool>(4)? {
+                moves
+                    .staying
+                    .extend(number(from).map(|number| (number.clone(), target)));
+                continue;
+            }
+            taken.insert(place);
+            moves.links.push(link_id);
+            moves.targets.push(target);
+            let detail = json!({
+                "from_customer_id": from,
+                "customer_id": target,
+                "customer_number": number(target),
+                "import_id": moving.import_id,
+            });
+            moves.told.add(link_id, detail);
+        }
+        Ok(moves)
+    }
+
+    async fn review_staying(&self, moving: &Moving<'_>, moves: &Moves) -> Result<u64, StoreError> {
+        const SQL: &str = "
+            INSERT INTO import_review
+                        (legal_entity, customer_number, reason, customer_id, import_id, line,
+                         opened_at, seen_at)
+                 SELECT $1, number, 'second_identity', target, $4, 0, $5, $5
+                   FROM unnest($2::text[], $3::uuid[]) AS staying (number, target)
+            ON CONFLICT (legal_entity, customer_number, reason) DO UPDATE
+                    SET customer_id = excluded.customer_id,
+                        import_id = excluded.import_id,
+                        seen_at = excluded.seen_at,
+                        closed_at = NULL";
+        if moves.staying.is_empty() {
+            return Ok(0);
+        }
+        let (numbers, targets): (Vec<&String>, Vec<&Uuid>) = moves.staying.iter().unzip();
+        Ok(self
+            .client()?
+            .execute(
+                SQL,
+                &[
+                    &moving.legal_entity.as_str(),
+                    &numbers,
+                    &targets,
+                    &moving.import_id,
+                    &moving.now,
+                ],
+            )
+            .await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn family(merges: &[(&str, Option<&str>, &str)]) -> Family {
+        let id = |number: &str| Uuid::from_u128(u128::from(number.as_bytes()[0]));
+        let mut family = Family::default();
+        for (number, into, state) in merges {
+            let node = Node {
+                number: (*number).to_owned(),
+                state: (*state).to_owned(),
+                imported_state: Some((*state).to_owned()),
+                merged_into: into.map(id),
+            };
+            family.add(id(number), node);
+        }
+        family
+    }
+
+    fn row(number: &str, replaced_by: &str) -> Successor {
+        Successor {
+            row_no: 1,
+            legal_entity: LegalEntity::parse("USMF").unwrap(),
+            number: number.to_owned(),
+            replaced_by: replaced_by.to_owned(),
+            proposed_id: Uuid::from_u128(999),
+        }
+    }
+
+    fn said(family: &Family, row: &Successor) -> String {
+        match family.place(row) {
+            Placement::Under(id) => family.nodes[&id].number.clone(),
+            Placement::Ruled => "ruled".to_owned(),
+            Placement::Impossible(reason) => reason.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_replaced_number_goes_under_its_survivor_and_never_in_a_circle() {
+        let mut known = family(&[
+            ("A", None, "active"),
+            ("B", Some("C"), "merged"),
+            ("C", None, "active"),
+            ("E", None, "erased"),
+        ]);
+        let cases = [
+            ("A", "C", "C"),
+            ("A", "B", "B"),
+            ("new", "A", "A"),
+            ("A", "A", "is replaced by itself"),
+            ("A", "X", "is replaced by a number that no customer has"),
+            ("C", "B", "would replace itself by way of others"),
+            ("A", "E", "is replaced by a customer that was erased"),
+        ];
+        for (number, replaced_by, expected) in cases {
+            assert_eq!(
+                said(&known, &row(number, replaced_by)),
+                expected,
+                "{number}"
+            );
+        }
+        let (id, is_new) = known.merge(&row("new", "B"), known.by_number["B"]);
+        assert!(is_new);
+        assert_eq!(known.last(id, None), Ok(known.by_number["C"]));
+        assert_eq!(
+            said(&known, &row("C", "new")),
+            "would replace itself by way of others"
+        );
+    }
+
+    #[test]
+    fn what_staff_has_merged_stays_where_staff_has_put_it() {
+        let mut known = family(&[("A", Some("B"), "merged"), ("B", None, "active")]);
+        let id = known.by_number["A"];
+        known.nodes.get_mut(&id).unwrap().imported_state = Some("active".to_owned());
+        assert_eq!(said(&known, &row("A", "B")), "ruled");
+    }
+}

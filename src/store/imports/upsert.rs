@@ -1,0 +1,262 @@
+//! Staged rows put where they belong, a chunk at a time.
+//!
+//! Who wins where a file and somebody else say different things:
+//!
+//! - An erased customer stays erased, and nothing about it is written.
+//! - An address that was proven at a sign-up stays; a file that says another
+//!   one is told to the review.
+//! - A state that staff has given stays, as long as the file says what it said
+//!   before. When the file changes its mind, blocked always counts, and any
+//!   other state only where nobody has ruled since.
+//! - An address that staff has found wrong stays so until the file brings
+//!   another one.
+//! - A customer that a sign-up created is the file's from the first row that
+//!   brings its number and its address. With another address, the number is
+//!   taken to have been given twice.
+//! - A row whose address belongs to a customer that a sign-up created is not
+//!   put beside it, unless staff has said how the two stand to each other.
+
+use serde_json::json;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::super::StoreError;
+use super::super::audit::{Many, tell_many};
+use super::lane::{Chunk, Lane};
+use crate::domain::customer::LegalEntity;
+
+/// What became of a chunk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    pub added: u64,
+    pub changed: u64,
+    /// Of the changed ones, those that had been gone.
+    pub returned: u64,
+    /// Rows that people must look at; not applied, but for an address.
+    pub for_review: u64,
+    /// Rows not applied.
+    pub withheld: u64,
+}
+
+/// The whole chunk in one statement: what is new or says something new, what
+/// stands in its way, and what follows.
+///
+/// The columns of `customer` in the UPDATE are those of the row once it is
+/// locked, whoever changed it a moment ago.
+const UPSERT: &str = "
+    WITH found AS MATERIALIZED (
+        SELECT staged.*,
+               customer.customer_id AS known,
+               customer.state AS was,
+               other.customer_id AS in_the_way,
+               coalesce(customer.origin = 'sign_up'
+                        AND customer.imported_digest IS NULL
+                        AND customer.email_canonical IS DISTINCT FROM staged.email_canonical,
+                        false) AS number_clashes,
+               coalesce(customer.email_origin = 'proven'
+                        AND customer.email_canonical IS DISTINCT FROM staged.email_canonical,
+                        false) AS address_differs
+          FROM staged
+          LEFT JOIN customer
+            ON customer.legal_entity = $1
+           AND customer.customer_number = staged.customer_number
+          LEFT JOIN customer AS other
+            ON other.legal_entity = $1
+           AND other.email_canonical = staged.email_canonical
+           AND other.origin = 'sign_up'
+           AND other.state = 'active'
+           AND other.email_origin = 'proven'
+           AND other.kind = 'person'
+           AND NOT other.is_b2b
+           AND other.customer_number <> staged.customer_number
+           AND staged.kind = 'person'
+           AND NOT staged.is_b2b
+           AND staged.state = 'active'
+           AND NOT EXISTS (SELECT 1
+                             FROM import_review AS settled
+                            WHERE settled.legal_entity = $1
+                              AND settled.customer_number = staged.customer_number
+                              AND settled.reason = 'address_of_sign_up'
+                              AND settled.settled_with = other.customer_id)
+         WHERE staged.ctid >= $2::text::tid
+           AND staged.ctid < $3::text::tid
+           AND staged.legal_entity = $1
+           AND staged.kind IS NOT NULL
+           AND staged.replaced_by IS NULL
+           AND customer.state IS DISTINCT FROM 'erased'
+           AND (customer.customer_id IS NULL
+                OR customer.state = 'gone'
+                OR customer.imported_digest IS DISTINCT FROM staged.digest)
+    ), added AS (
+        INSERT INTO customer
+                    (legal_entity, customer_id, customer_number, kind, is_b2b, name,
+                     email_original, email_canonical, email_version, email_origin,
+                     state, origin, created_at, changed_at,
+                     imported_digest, imported_state, import_id, source_changed_at)
+             SELECT $1, customer_id, customer_number, kind, is_b2b, name,
+                    email_original, email_canonical,
+                    CASE WHEN email_canonical IS NOT NULL THEN $6::smallint END,
+                    CASE WHEN email_original IS NOT NULL THEN 'imported' END,
+                    state, 'import', $5, $5, digest, state, $4, source_changed_at
+               FROM found
+              WHERE known IS NULL
+                AND in_the_way IS NULL
+          RETURNING 1
+    ), changed AS (
+        UPDATE customer
+           SET kind = found.kind,
+               is_b2b = found.is_b2b,
+               name = found.name,
+               email_original = CASE WHEN customer.email_origin = 'proven'
+                   THEN customer.email_original ELSE found.email_original END,
+               email_canonical = CASE WHEN customer.email_origin = 'proven'
+                   THEN customer.email_canonical ELSE found.email_canonical END,
+               email_version = CASE WHEN customer.email_origin = 'proven'
+                   THEN customer.email_version
+                   WHEN found.email_canonical IS NOT NULL THEN $6::smallint END,
+               email_origin = CASE WHEN customer.email_origin = 'proven' THEN 'proven'
+                   WHEN customer.email_origin = 'wrong'
+                    AND customer.email_canonical = found.email_canonical THEN 'wrong'
+                   WHEN found.email_original IS NOT NULL THEN 'imported' END,
+               state = CASE
+                   WHEN found.state = customer.imported_state
+                   THEN coalesce(customer.state_before_gone, customer.state)
+                   WHEN found.state = 'blocked'
+                    AND coalesce(customer.state_before_gone, customer.state)
+                        IN ('active', 'pending')
+                   THEN 'blocked'
+                   WHEN coalesce(customer.state_before_gone, customer.state)
+                        = customer.imported_state
+                   THEN found.state
+                   ELSE coalesce(customer.state_before_gone, customer.state) END,
+               merged_into = CASE
+                   WHEN customer.state = 'merged' AND customer.imported_state = 'merged'
+                   THEN NULL ELSE customer.merged_into END,
+               state_before_gone = NULL,
+               changed_at = $5,
+               imported_digest = found.digest,
+               imported_state = found.state,
+               import_id = $4,
+               source_changed_at = found.source_changed_at
+          FROM found
+         WHERE customer.legal_entity = $1
+           AND customer.customer_id = found.known
+           AND customer.state <> 'erased'
+           AND found.in_the_way IS NULL
+           AND NOT found.number_clashes
+     RETURNING customer.customer_id, found.was, customer.state
+    ), reviewed AS (
+        INSERT INTO import_review
+                    (legal_entity, customer_number, reason, customer_id, import_id, line,
+                     opened_at, seen_at)
+             SELECT $1, customer_number,
+                    CASE WHEN number_clashes THEN 'number_of_sign_up'
+                         WHEN in_the_way IS NOT NULL THEN 'address_of_sign_up'
+                         ELSE 'proven_address_differs' END,
+                    coalesce(CASE WHEN NOT number_clashes THEN in_the_way END, known),
+                    $4, row_no & ((1::bigint << 40) - 1), $5, $5
+               FROM found
+              WHERE number_clashes OR in_the_way IS NOT NULL OR address_differs
+        ON CONFLICT (legal_entity, customer_number, reason) DO UPDATE
+                SET customer_id = excluded.customer_id,
+                    import_id = excluded.import_id,
+                    line = excluded.line,
+                    opened_at = CASE WHEN import_review.closed_at IS NULL
+                        THEN import_review.opened_at ELSE excluded.opened_at END,
+                    seen_at = excluded.seen_at,
+                    closed_at = NULL
+          RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM added) AS added,
+           (SELECT count(*) FROM changed) AS changed,
+           (SELECT count(*) FROM changed WHERE was = 'gone') AS returned,
+           (SELECT count(*) FROM reviewed) AS reviewed,
+           (SELECT count(*) FROM found WHERE in_the_way IS NOT NULL OR number_clashes) AS withheld,
+           array(SELECT customer_id FROM changed
+                  WHERE was IN ('active', 'pending') AND state = 'blocked') AS suspended,
+           array(SELECT customer_id FROM changed
+                  WHERE was IN ('gone', 'blocked') AND state IN ('active', 'pending')) AS resumed";
+
+impl Lane {
+    /// Applies the staged rows of the legal entity in the range, in one short
+    /// transaction that no sign-up creates a customer beside.
+    pub async fn apply(
+        &self,
+        legal_entity: &LegalEntity,
+        chunk: Chunk,
+        import_id: Uuid,
+        now: OffsetDateTime,
+    ) -> Result<Applied, StoreError> {
+        self.begin().await?;
+        self.hold_gate(legal_entity).await?;
+        let (from, to) = chunk.bounds();
+        let client = self.client()?;
+        let statement = client.prepare_cached(UPSERT).await?;
+        let row = client
+            .query_one(
+                &statement,
+                &[
+                    &legal_entity.as_str(),
+                    &from,
+                    &to,
+                    &import_id,
+                    &now,
+                    &crate::domain::email::CANONICAL_VERSION,
+                ],
+            )
+            .await?;
+        let count = |name: &str| -> Result<u64, StoreError> {
+            Ok(u64::try_from(row.try_get::<_, i64>(name)?).unwrap_or_default())
+        };
+        let applied = Applied {
+            added: count("added")?,
+            changed: count("changed")?,
+            returned: count("returned")?,
+            for_review: count("reviewed")?,
+            withheld: count("withheld")?,
+        };
+        let resting: [(&str, Vec<Uuid>); 2] = [
+            ("link.suspended", row.try_get("suspended")?),
+            ("link.resumed", row.try_get("resumed")?),
+        ];
+        for (action, customers) in resting {
+            self.tell_of_links(legal_entity, action, &customers, import_id, now)
+                .await?;
+        }
+        self.commit().await?;
+        Ok(applied)
+    }
+
+    /// Tells of every active link of these customers that it rests, or no
+    /// longer does. The links themselves stand: whom they lead to decides.
+    pub(super) async fn tell_of_links(
+        &self,
+        legal_entity: &LegalEntity,
+        action: &str,
+        customers: &[Uuid],
+        import_id: Uuid,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "
+            SELECT link_id, customer_id
+              FROM identity_link
+             WHERE legal_entity = $1
+               AND customer_id = ANY($2)
+               AND revoked_at IS NULL
+             ORDER BY link_id";
+        if customers.is_empty() {
+            return Ok(());
+        }
+        let client = self.client()?;
+        let rows = client
+            .query(SQL, &[&legal_entity.as_str(), &customers])
+            .await?;
+        let mut told = Many::default();
+        for row in &rows {
+            let customer: Uuid = row.try_get(1)?;
+            let detail = json!({ "customer_id": customer, "import_id": import_id });
+            told.add(row.try_get(0)?, detail);
+        }
+        tell_many(client, legal_entity, action, "import", now, &told).await
+    }
+}
