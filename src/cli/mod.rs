@@ -12,6 +12,7 @@ mod customer;
 mod demo;
 mod duplicates;
 mod feature;
+mod import;
 mod link;
 mod migrate;
 mod print;
@@ -49,6 +50,7 @@ enum Command {
     Feature(feature::FeatureCommand),
     Customer(customer::CustomerCommand),
     Link(link::LinkCommand),
+    Import(import::ImportCommand),
     Attempt(attempt::AttemptCommand),
     Duplicates(duplicates::DuplicatesCommand),
 }
@@ -89,6 +91,7 @@ impl CommandLine {
             Command::Feature(command) => command.run(&context).await?,
             Command::Customer(command) => command.run(&context).await?,
             Command::Link(command) => command.run(&context).await?,
+            Command::Import(command) => command.run(&context).await?,
             Command::Attempt(command) => command.run(&context).await?,
             Command::Duplicates(command) => command.run(&context).await?,
         }

@@ -88,7 +88,7 @@ impl At {
 
 /// The legal entity that is meant. Where none is known yet, the named one is
 /// made, so that the commands work without a settings file.
-fn choose(named: Option<&str>, known: &[LegalEntity]) -> Result<LegalEntity, Failure> {
+pub(super) fn choose(named: Option<&str>, known: &[LegalEntity]) -> Result<LegalEntity, Failure> {
     let list = known
         .iter()
         .map(LegalEntity::as_str)

@@ -15,7 +15,8 @@ use super::progress::Phase;
 use super::row::Rejected;
 use crate::domain::customer::{CustomerNumber, LegalEntity};
 use crate::store::imports::{
-    Applied, Chunk, Counts, LINE_BITS, Lane, Preview, Replacements, Successor,
+    Applied, Chunk, Counts, FirstLoad, LINE_BITS, Lane, Preview, Replacements, Successor,
+    first_load,
 };
 use crate::store::{Again, StoreError};
 
@@ -26,6 +27,9 @@ const CHUNK: Duration = Duration::from_millis(100);
 /// The blocks of the first chunk, and the most that one may have.
 const FIRST: u32 = 8;
 const MOST: u32 = 4096;
+
+/// From so many rows on, an empty table is loaded apart and indexed then.
+const FIRST_LOAD: u64 = 20_000;
 
 /// How often a chunk is run again that met somebody.
 const TRIES: u32 = 20;
@@ -178,35 +182,64 @@ impl Lanes {
         let settled = self.lanes.iter().map(|lane| lane.settle(repeats));
         let settled = try_join_all(settled).await?;
         for (lane, set_aside) in self.lanes.iter().zip(settled) {
-            let mut after = i64::MIN;
-            while set_aside > 0 {
-                let rows = lane.superseded(after).await?;
-                let Some(last) = rows.last() else {
-                    break;
-                };
-                after = last.row_no;
-                for row in &rows {
-                    if let Some((_, counts)) = tally.of(&row.legal_entity) {
-                        counts.superseded += 1;
-                    }
-                    let by = match row.row_no >> LINE_BITS == row.by >> LINE_BITS {
-                        true => format!("line {}", row.line_that_counts()),
-                        false => {
-                            format!("line {} of {}", row.line_that_counts(), self.name(row.by))
-                        }
-                    };
-                    let rejected = Rejected {
-                        line: row.line(),
-                        column: None,
-                        reason: format!("has a number that {by} repeats; the last row counts"),
-                        number: Some(row.number.clone()),
-                        legal_entity: Some(Arc::new(row.legal_entity.clone())),
-                    };
-                    self.shared.reject(self.name(row.row_no), &rejected)?;
-                }
+            if set_aside > 0 {
+                self.report_superseded(lane, tally).await?;
             }
         }
         Ok(())
+    }
+
+    async fn report_superseded(&self, lane: &Lane, tally: &mut Tally) -> Result<(), ImportError> {
+        let mut after = i64::MIN;
+        loop {
+            let rows = lane.superseded(after).await?;
+            let Some(last) = rows.last() else {
+                return Ok(());
+            };
+            after = last.row_no;
+            for row in &rows {
+                if let Some((_, counts)) = tally.of(&row.legal_entity) {
+                    counts.superseded += 1;
+                }
+                let line = row.line_that_counts();
+                let by = match row.row_no >> LINE_BITS == row.by >> LINE_BITS {
+                    true => format!("line {line}"),
+                    false => format!("line {line} of {}", self.name(row.by)),
+                };
+                let rejected = Rejected {
+                    line: row.line(),
+                    column: None,
+                    reason: format!("has a number that {by} repeats; the last row counts"),
+                    number: Some(row.number.clone()),
+                    legal_entity: Some(Arc::new(row.legal_entity.clone())),
+                    original: None,
+                };
+                self.shared.reject(self.name(row.row_no), &rejected)?;
+            }
+        }
+    }
+
+    /// Loads everything into an empty table, if that is possible and worth it.
+    pub(super) async fn load(&self, rows: u64, tally: &mut Tally) -> Result<bool, ImportError> {
+        let first = self.first()?;
+        if rows < FIRST_LOAD || !first.begin_first_load().await? {
+            return Ok(false);
+        }
+        let progress = self.shared.progress();
+        progress.begin(Phase::Applying, None);
+        let indexing = || progress.begin(Phase::Indexing, None);
+        let now = OffsetDateTime::now_utc();
+        let FirstLoad::Done(loaded) =
+            first_load(&self.lanes, self.import_id, now, indexing).await?
+        else {
+            return Ok(false);
+        };
+        for (legal_entity, added) in loaded {
+            if let Some((_, counts)) = tally.of(&legal_entity) {
+                counts.added += added;
+            }
+        }
+        Ok(true)
     }
 
     /// Applies everything that is staged and replaced by nothing.
@@ -299,6 +332,7 @@ impl Lanes {
                 reason: row.reason.to_owned(),
                 number: CustomerNumber::parse(&row.number),
                 legal_entity: Some(Arc::new(legal_entity.clone())),
+                original: None,
             };
             self.shared.reject(self.name(row.row_no), &rejected)?;
         }

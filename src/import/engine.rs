@@ -208,7 +208,11 @@ impl Run {
                 lane.pass_over_numbers(legal_entity, highest).await?;
             }
         }
-        self.lanes.apply(&mut tally).await?;
+        let rows = intake.read.iter().map(|read| read.rows).sum();
+        summary.first_load = self.lanes.load(rows, &mut tally).await?;
+        if !summary.first_load {
+            self.lanes.apply(&mut tally).await?;
+        }
         if intake.replaced {
             progress.begin(Phase::Replacing, None);
             summary.rejected += self.lanes.replace(&mut tally).await?;

@@ -179,6 +179,7 @@ impl<'a> Reader<'a> {
             reason,
             number: Some(record.number.clone()),
             legal_entity: record.legal_entity.clone(),
+            original: None,
         };
         let place = match place(&self.plan.legal_entities, named) {
             Ok(place) => place,

@@ -1,12 +1,28 @@
-//! Customers and links in bulk, from files.
+//! Customers and links in bulk, from files. README.md beside this file says
+//! what a file may be.
 
 mod apply;
+mod cell;
+mod columns;
+pub mod customer_rows;
+mod delimited;
+pub mod encoding;
 pub mod engine;
 mod intake;
+mod json_lines;
+pub mod link_rows;
+pub mod links;
+pub mod mapping;
 pub mod meter;
+pub mod profile;
 pub mod progress;
+pub mod reject;
 pub mod row;
 mod seen;
+pub mod sheet;
+pub mod source;
+pub mod table;
+mod window;
 
 pub use intake::{Input, Rejects};
 

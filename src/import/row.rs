@@ -91,6 +91,38 @@ pub struct Rejected {
     /// for gone whoever it names.
     pub number: Option<CustomerNumber>,
     pub legal_entity: Option<Arc<LegalEntity>>,
+    /// The row as it stands in the file, for whoever is to correct it.
+    pub original: Option<Box<Original>>,
+}
+
+/// A row as it stands in its file. Personal data: `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Original {
+    /// Its cells under the file's own headings.
+    Cells {
+        header: Arc<[String]>,
+        cells: Vec<String>,
+    },
+    /// The text of a row that does not fall into cells, or its beginning.
+    Text { header: Arc<[String]>, text: String },
+}
+
+impl Original {
+    /// The headings of the file.
+    pub fn header(&self) -> &Arc<[String]> {
+        match self {
+            Self::Cells { header, .. } | Self::Text { header, .. } => header,
+        }
+    }
+}
+
+impl fmt::Debug for Original {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cells { .. } => "Cells(…)",
+            Self::Text { .. } => "Text(…)",
+        })
+    }
 }
 
 /// One row of a file.

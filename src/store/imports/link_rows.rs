@@ -1,6 +1,6 @@
 //! Links in bulk.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
 use time::OffsetDateTime;
@@ -8,9 +8,10 @@ use uuid::Uuid;
 
 use super::super::audit::{Many, tell_many};
 use super::super::{StoreError, columns};
+use super::copy::line_of;
 use super::lane::Lane;
 use crate::domain::customer::{CustomerState, LegalEntity};
-use crate::domain::identity::Identity;
+use crate::domain::identity::{Identity, Issuer, Provider, Subject};
 use crate::domain::site::Rules;
 
 /// The customer of a row, locked.
@@ -34,14 +35,110 @@ pub struct NewLink<'a> {
     pub number: &'a str,
     pub site: &'a str,
     pub rules: &'a Rules,
-    /// Links that end for it, where the site's rule is so.
-    pub replaces: Vec<Uuid>,
 }
 
-/// What kind of identity a customer has: issuer and provider.
-pub type Kept = HashMap<(Uuid, String, String), Vec<Uuid>>;
+/// A link of a file, staged.
+#[derive(Clone, Debug)]
+pub struct StagedLink {
+    pub row_no: i64,
+    pub legal_entity: LegalEntity,
+    pub identity: Identity,
+    pub number: String,
+    /// The site whose rules count, by its name.
+    pub site: String,
+}
+
+impl StagedLink {
+    /// The line of the file that the row begins on.
+    pub fn line(&self) -> u64 {
+        line_of(self.row_no)
+    }
+}
+
+/// How many rows are settled in one transaction.
+const ROWS: i64 = 200;
+
+/// Which customers have an identity of an issuer and provider.
+pub type Kept = HashSet<(Uuid, String, String)>;
 
 impl Lane {
+    /// Makes room for the links of a file.
+    pub async fn open_links(&self) -> Result<(), StoreError> {
+        const SQL: &str = "
+            CREATE TEMPORARY TABLE staged_link (
+                row_no          bigint PRIMARY KEY,
+                legal_entity    text NOT NULL,
+                issuer          text NOT NULL,
+                subject         text NOT NULL,
+                provider        text NOT NULL,
+                customer_number text NOT NULL,
+                site            text NOT NULL
+            )";
+        Ok(self.client()?.batch_execute(SQL).await?)
+    }
+
+    pub async fn stage_links(&self, links: &[StagedLink]) -> Result<(), StoreError> {
+        const SQL: &str = "
+            INSERT INTO staged_link
+            SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[],
+                                 $6::text[], $7::text[])";
+        let rows: Vec<i64> = links.iter().map(|link| link.row_no).collect();
+        let texts = |of: fn(&StagedLink) -> String| links.iter().map(of).collect::<Vec<_>>();
+        let entities = texts(|link| link.legal_entity.as_str().to_owned());
+        let issuers = texts(|link| link.identity.issuer.as_str().to_owned());
+        let subjects = texts(|link| link.identity.subject.as_text());
+        let providers = texts(|link| link.identity.provider.as_str().to_owned());
+        let numbers = texts(|link| link.number.clone());
+        let sites = texts(|link| link.site.clone());
+        let client = self.client()?;
+        let statement = client.prepare_cached(SQL).await?;
+        client
+            .execute(
+                &statement,
+                &[
+                    &rows, &entities, &issuers, &subjects, &providers, &numbers, &sites,
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// The next staged links of the legal entity after `after`, in the order of
+    /// the file.
+    pub async fn staged_links(
+        &self,
+        legal_entity: &LegalEntity,
+        after: i64,
+    ) -> Result<Vec<StagedLink>, StoreError> {
+        const SQL: &str = "
+            SELECT row_no, issuer, subject, provider, customer_number, site
+              FROM staged_link
+             WHERE legal_entity = $1
+               AND row_no > $2
+             ORDER BY row_no
+             LIMIT $3";
+        let rows = self
+            .client()?
+            .query(SQL, &[&legal_entity.as_str(), &after, &ROWS])
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(StagedLink {
+                    row_no: row.try_get(0)?,
+                    legal_entity: legal_entity.clone(),
+                    identity: Identity {
+                        issuer: Issuer::new(row.try_get::<_, String>(1)?),
+                        subject: Subject::parse(row.try_get(2)?)
+                            .ok_or(StoreError::Corrupt("staged_link.subject"))?,
+                        provider: Provider::named(row.try_get::<_, String>(3)?),
+                    },
+                    number: row.try_get(4)?,
+                    site: row.try_get(5)?,
+                })
+            })
+            .collect()
+    }
+
     /// Begins the transaction of some rows and locks their customers, by
     /// number. A merged customer is not followed.
     pub async fn begin_links(
@@ -109,7 +206,7 @@ impl Lane {
         customers: &[Uuid],
     ) -> Result<Kept, StoreError> {
         const SQL: &str = "
-            SELECT customer_id, issuer, provider, link_id
+            SELECT customer_id, issuer, provider
               FROM identity_link
              WHERE legal_entity = $1
                AND customer_id = ANY($2)
@@ -118,16 +215,12 @@ impl Lane {
             .client()?
             .query(SQL, &[&legal_entity.as_str(), &customers])
             .await?;
-        let mut kept = Kept::new();
-        for row in &rows {
-            kept.entry((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
-                .or_default()
-                .push(row.try_get(3)?);
-        }
-        Ok(kept)
+        rows.iter()
+            .map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)))
+            .collect()
     }
 
-    /// Writes the links and ends what they replace, and the transaction. An
+    /// Writes the links, and ends the transaction. An
     /// identity that was linked meanwhile breaks it: run it again.
     pub async fn finish_links(
         &self,
@@ -138,8 +231,6 @@ impl Lane {
     ) -> Result<(), StoreError> {
         if !links.is_empty() {
             let ids: Vec<Uuid> = links.iter().map(|_| Uuid::now_v7()).collect();
-            self.end_replaced(legal_entity, links, &ids, actor, now)
-                .await?;
             self.write_links(legal_entity, links, &ids, now).await?;
             let mut told = Many::default();
             for (link, id) in links.iter().zip(&ids) {
@@ -167,44 +258,6 @@ impl Lane {
             .await?;
         }
         self.commit().await
-    }
-
-    async fn end_replaced(
-        &self,
-        legal_entity: &LegalEntity,
-        links: &[NewLink<'_>],
-        ids: &[Uuid],
-        actor: &str,
-        now: OffsetDateTime,
-    ) -> Result<(), StoreError> {
-        const SQL: &str = "
-               UPDATE identity_link
-                  SET revoked_at = $3, revoked_by = $4
-                WHERE legal_entity = $1
-                  AND link_id = ANY($2)
-                  AND revoked_at IS NULL
-            RETURNING link_id";
-        let by: HashMap<Uuid, (&Uuid, &str)> = links
-            .iter()
-            .zip(ids)
-            .flat_map(|(link, id)| link.replaces.iter().map(move |old| (*old, (id, link.site))))
-            .collect();
-        let old: Vec<Uuid> = by.keys().copied().collect();
-        if old.is_empty() {
-            return Ok(());
-        }
-        let client = self.client()?;
-        let rows = client
-            .query(SQL, &[&legal_entity.as_str(), &old, &now, &actor])
-            .await?;
-        let mut told = Many::default();
-        for row in &rows {
-            let ended: Uuid = row.try_get(0)?;
-            if let Some((id, site)) = by.get(&ended) {
-                told.add(ended, json!({ "replaced_by": id, "site": site }));
-            }
-        }
-        tell_many(client, legal_entity, "link.revoked", actor, now, &told).await
     }
 
     async fn write_links(

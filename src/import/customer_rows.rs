@@ -1,0 +1,201 @@
+//! Customers out of a table, cell by cell.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+
+use super::cell::{self, Entities, Problem};
+use super::columns::{Binder, Coded, Column};
+use super::delimited::Cells;
+use super::meter::Meter;
+use super::profile::Field;
+use super::row::{CustomerRecord, FileAddress, FileState, Rejected, Row, Rows, Unreadable};
+use super::source::Source;
+use super::table::{Next, Reading, Table};
+use crate::domain::customer::{CustomerKind, CustomerNumber, CustomerType, LegalEntity};
+
+const FIELDS: [Field; 10] = [
+    Field::LegalEntity,
+    Field::CustomerNumber,
+    Field::Kind,
+    Field::Type,
+    Field::Name,
+    Field::Email,
+    Field::EmailIsMessenger,
+    Field::State,
+    Field::ReplacedBy,
+    Field::ChangedAt,
+];
+
+/// The customers of one file.
+pub struct CustomerRows {
+    table: Table,
+    columns: Columns,
+    entities: Entities,
+}
+
+struct Columns {
+    legal_entity: Column,
+    number: Column,
+    kind: Coded<CustomerKind>,
+    customer_type: Coded<CustomerType>,
+    name: Column,
+    email: Column,
+    is_messenger: Coded<bool>,
+    state: Coded<FileState>,
+    replaced_by: Column,
+    changed_at: Column,
+}
+
+impl CustomerRows {
+    /// Opens a file and reads its headings.
+    pub fn open(source: &Source, reading: &Reading, meter: &Meter) -> Result<Self, Unreadable> {
+        let table = Table::open(source, reading, &FIELDS, meter)?;
+        let columns = Columns::bind(&table, reading)?;
+        let entities = Entities::of(&table);
+        Ok(Self {
+            table,
+            columns,
+            entities,
+        })
+    }
+}
+
+impl Rows<CustomerRecord> for CustomerRows {
+    fn next_row(&mut self) -> Result<Option<Row<CustomerRecord>>, Unreadable> {
+        loop {
+            let row = match self.table.next()? {
+                Next::End => return Ok(None),
+                Next::Bad(rejected) => return Ok(Some(Row::Bad(rejected))),
+                Next::Row(row) if row.is_blank() => continue,
+                Next::Row(row) => row,
+            };
+            let line = row.line;
+            let mut whose = Whose::default();
+            let read = self
+                .columns
+                .record(&row.cells, &mut self.entities, &mut whose);
+            return Ok(Some(match read {
+                Ok(record) => Row::Good { line, record },
+                Err(problem) => Row::Bad(Rejected {
+                    line,
+                    column: problem.column,
+                    reason: problem.reason,
+                    number: whose.number,
+                    legal_entity: whose.legal_entity,
+                    original: Some(Box::new(row.original())),
+                }),
+            }));
+        }
+    }
+}
+
+/// Whose row it is, as far as that was read before something was wrong.
+#[derive(Default)]
+struct Whose {
+    legal_entity: Option<Arc<LegalEntity>>,
+    number: Option<CustomerNumber>,
+}
+
+impl Columns {
+    fn bind(table: &Table, reading: &Reading) -> Result<Self, Unreadable> {
+        let mut binder = Binder::new(table, &reading.profile);
+        let truth = [("true", true), ("false", false)];
+        let columns = Self {
+            legal_entity: binder.optional(Field::LegalEntity),
+            number: binder.required(Field::CustomerNumber),
+            kind: binder.required_coded(
+                Field::Kind,
+                &[
+                    ("person", CustomerKind::Person),
+                    ("organisation", CustomerKind::Organisation),
+                ],
+            ),
+            customer_type: binder.required_coded(
+                Field::Type,
+                &[("b2b", CustomerType::B2b), ("b2c", CustomerType::B2c)],
+            ),
+            name: binder.optional(Field::Name),
+            email: binder.required(Field::Email),
+            is_messenger: binder.coded(Field::EmailIsMessenger, &truth),
+            state: binder.coded(
+                Field::State,
+                &[
+                    ("active", FileState::Active),
+                    ("pending", FileState::Pending),
+                    ("blocked", FileState::Blocked),
+                ],
+            ),
+            replaced_by: binder.optional(Field::ReplacedBy),
+            changed_at: binder.optional(Field::ChangedAt),
+        };
+        binder.finish(&FIELDS)?;
+        Ok(columns)
+    }
+
+    fn record(
+        &self,
+        cells: &Cells<'_>,
+        entities: &mut Entities,
+        whose: &mut Whose,
+    ) -> Result<CustomerRecord, Problem> {
+        // These two first: whoever is named is not gone, however bad the rest.
+        let legal_entity = entities.read(&self.legal_entity, cells);
+        let number = cell::number(&self.number, cells);
+        whose.legal_entity = legal_entity.as_ref().ok().cloned().flatten();
+        whose.number = number.as_ref().ok().cloned();
+        let (legal_entity, number) = (legal_entity?, number?);
+        let replaced_by = self.replaced_by(cells, &number)?;
+        Ok(CustomerRecord {
+            legal_entity,
+            kind: cell::required_word(&self.kind, cells)?,
+            customer_type: cell::required_word(&self.customer_type, cells)?,
+            name: cell::name(&self.name, cells)?,
+            email: self.email(cells)?,
+            state: cell::word(&self.state, cells)?.unwrap_or_default(),
+            replaced_by,
+            changed_at: self.changed_at(cells)?,
+            number,
+        })
+    }
+
+    fn email(&self, cells: &Cells<'_>) -> Result<FileAddress, Problem> {
+        match cell::word(&self.is_messenger, cells)? {
+            Some(true) => Ok(FileAddress::Absent),
+            Some(false) | None => cell::address(&self.email, cells),
+        }
+    }
+
+    fn replaced_by(
+        &self,
+        cells: &Cells<'_>,
+        own: &CustomerNumber,
+    ) -> Result<Option<CustomerNumber>, Problem> {
+        if self.replaced_by.text(cells).is_empty() {
+            return Ok(None);
+        }
+        let other = cell::number(&self.replaced_by, cells)?;
+        if other == *own {
+            return Err(Problem::in_column(
+                &self.replaced_by,
+                "is the customer's own number",
+            ));
+        }
+        Ok(Some(other))
+    }
+
+    fn changed_at(&self, cells: &Cells<'_>) -> Result<Option<OffsetDateTime>, Problem> {
+        let text: Cow<'_, str> = self.changed_at.text(cells);
+        if text.is_empty() {
+            return Ok(None);
+        }
+        cell::moment(&text).map(Some).ok_or_else(|| {
+            Problem::in_column(
+                &self.changed_at,
+                "must be a date with time and offset, such as 2027-01-31T00:00:00Z; without an \
+                 offset it counts as UTC",
+            )
+        })
+    }
+}
