@@ -2,9 +2,8 @@ ALTER TABLE customer
     DROP CONSTRAINT customer_email_origin_check,
     -- 'wrong': staff found that the address is not the customer's. It stays, so
     -- that an import which brings it again brings no news, and matches nobody.
-    -- Not validated: the rows that are there kept the narrower rule.
     ADD CONSTRAINT customer_email_origin_check
-        CHECK (email_origin IN ('imported', 'typed', 'proven', 'wrong')) NOT VALID;
+        CHECK (email_origin IN ('imported', 'typed', 'proven', 'wrong'));
 
 -- Who was merged into a customer speaks through it, and so do their links.
 CREATE INDEX customer_by_survivor ON customer (legal_entity, merged_into)

@@ -15,6 +15,7 @@ pub mod limits;
 pub mod linking;
 pub mod oidc;
 pub mod policy;
+pub mod reviews;
 pub mod server;
 pub mod sign_up;
 pub mod simulate;

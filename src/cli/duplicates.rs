@@ -313,7 +313,7 @@ fn done(summary: Summary) -> String {
     )
 }
 
-fn site_rules(desk: &Opened, context: &super::Context) -> Result<SiteRules, Failure> {
+pub(super) fn site_rules(desk: &Opened, context: &super::Context) -> Result<SiteRules, Failure> {
     let settings = context.settings()?;
     let sites = settings.directory.sites();
     Ok(sites

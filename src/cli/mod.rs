@@ -16,6 +16,7 @@ mod import;
 mod link;
 mod migrate;
 mod print;
+mod review;
 mod serve;
 mod staff;
 
@@ -53,6 +54,7 @@ enum Command {
     Import(import::ImportCommand),
     Attempt(attempt::AttemptCommand),
     Duplicates(duplicates::DuplicatesCommand),
+    Review(review::ReviewCommand),
 }
 
 /// A variable whose value is no text.
@@ -94,6 +96,7 @@ impl CommandLine {
             Command::Import(command) => command.run(&context).await?,
             Command::Attempt(command) => command.run(&context).await?,
             Command::Duplicates(command) => command.run(&context).await?,
+            Command::Review(command) => command.run(&context).await?,
         }
         Ok(print::end()?)
     }

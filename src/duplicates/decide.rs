@@ -141,7 +141,7 @@ impl Desk<'_> {
         Ok(Decided::Applied(Summary::of(&file)))
     }
 
-    pub(super) async fn carry_out(
+    pub(crate) async fn carry_out(
         &self,
         tx: &Transaction,
         decision: Uuid,
@@ -230,7 +230,7 @@ fn survivor(verdicts: &[DecidedCustomer], member: CustomerId) -> CustomerId {
 
 /// The links of those who are merged. Links of customers who were merged into
 /// them before stay where they are, and are found through them.
-fn moves(links: &[HeldLink], verdicts: &[DecidedCustomer]) -> Vec<MovedLink> {
+pub(crate) fn moves(links: &[HeldLink], verdicts: &[DecidedCustomer]) -> Vec<MovedLink> {
     links
         .iter()
         .filter(|link| link.customer == link.member)
@@ -246,7 +246,7 @@ fn moves(links: &[HeldLink], verdicts: &[DecidedCustomer]) -> Vec<MovedLink> {
 /// Whether a merge would bring together identities that a site keeps apart:
 /// of one issuer and provider, unless every site that recorded one of them
 /// says `add`. Ending one of them is for people: it locks somebody out.
-fn second_identity(
+pub(crate) fn second_identity(
     members: &[Member],
     links: &[HeldLink],
     verdicts: &[DecidedCustomer],

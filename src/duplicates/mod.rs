@@ -68,7 +68,7 @@ pub fn addresses(plans: &[Plan], known: &[Known]) -> Vec<Option<Email>> {
 }
 
 /// The audit's line and the event of one change, in the name of the desk.
-async fn tell(
+pub(crate) async fn tell(
     desk: &Desk<'_>,
     tx: &Transaction,
     subject_id: Uuid,

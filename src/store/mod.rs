@@ -21,6 +21,7 @@ pub mod legal_entities;
 pub mod links;
 pub mod migrations;
 pub mod outbox;
+pub mod reviews;
 
 use std::time::Duration;
 

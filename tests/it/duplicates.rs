@@ -32,7 +32,7 @@ use crate::support::business::{OnFile, email, identity, proven, site, store, usm
 use crate::support::postgres::{Database, connect, database};
 use crate::support::program::{Folder, connection_string};
 
-const ADA: &str = "ada@example.org";
+pub(crate) const ADA: &str = "ada@example.org";
 
 fn at<'a>(store: &'a Store, usmf: &'a LegalEntity) -> staff::Desk<'a> {
     staff::Desk {
@@ -73,7 +73,7 @@ fn lines(words: &[(&str, Word)]) -> Vec<Line> {
     words.iter().map(line).collect()
 }
 
-fn into(number: &str) -> Word {
+pub(crate) fn into(number: &str) -> Word {
     Word::MergeInto(CustomerNumber::parse(number).unwrap())
 }
 
@@ -87,19 +87,19 @@ async fn decide_by(store: &Store, plan: &Plan, rules: &SiteRules) -> (Uuid, Deci
     (decision, decided)
 }
 
-async fn decide(store: &Store, words: &[(&str, Word)]) -> (Uuid, Decided) {
+pub(crate) async fn decide(store: &Store, words: &[(&str, Word)]) -> (Uuid, Decided) {
     let plan = plan(store, words).await;
     decide_by(store, &plan, &SiteRules::new()).await
 }
 
-async fn undo(store: &Store, decision: Uuid) -> Result<(), UndoError> {
+pub(crate) async fn undo(store: &Store, decision: Uuid) -> Result<(), UndoError> {
     let usmf = usmf();
     at(store, &usmf)
         .undo(decision, OffsetDateTime::now_utc())
         .await
 }
 
-async fn state(store: &Store, of: &str) -> (CustomerState, Option<AddressOrigin>) {
+pub(crate) async fn state(store: &Store, of: &str) -> (CustomerState, Option<AddressOrigin>) {
     let number = CustomerNumber::parse(of).unwrap();
     let file = store.customer(&usmf(), &number).await.unwrap().unwrap();
     (file.state, file.email.map(|(_, origin)| origin))
@@ -502,11 +502,11 @@ async fn a_sign_up_meets_the_group_before_or_after_a_decision() {
 }
 
 /// The program, with one B2C site that lets identities be added.
-struct Staff {
+pub(crate) struct Staff {
     folder: Folder,
-    database: Database,
-    store: Store,
-    sql: Client,
+    pub(crate) database: Database,
+    pub(crate) store: Store,
+    pub(crate) sql: Client,
 }
 
 const SETTINGS: &str = r#"
@@ -525,7 +525,7 @@ client_ids = ["5d2b6e4a-90c7-4a3f-8f15-e6c1b7a2d908"]
 "#;
 
 impl Staff {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let (folder, database) = (Folder::new(), database().await);
         folder.write("idlink.toml", SETTINGS);
         Self {
@@ -551,7 +551,7 @@ impl Staff {
             .unwrap()
     }
 
-    async fn said(&self, arguments: &[&str]) -> String {
+    pub(crate) async fn said(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments).await;
         let problem = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{problem}");
@@ -559,7 +559,7 @@ impl Staff {
     }
 
     /// What it printed, and what it ended with.
-    async fn refused(&self, arguments: &[&str]) -> (String, String) {
+    pub(crate) async fn refused(&self, arguments: &[&str]) -> (String, String) {
         let output = self.run(arguments).await;
         assert_eq!(output.status.code(), Some(1));
         (

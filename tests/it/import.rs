@@ -1,4 +1,4 @@
 //! Customers and links from files.
 
-mod customers;
+pub(crate) mod customers;
 mod files;

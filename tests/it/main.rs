@@ -29,6 +29,7 @@ mod lost_commits;
 mod oidc;
 mod outages;
 mod overtaken;
+mod reviews;
 mod server;
 mod sites;
 mod staff;

@@ -74,7 +74,7 @@ pub(crate) fn customer(number: &str, address: &str) -> CustomerRecord {
     }
 }
 
-fn replaced(number: &str, by: &str) -> CustomerRecord {
+pub(crate) fn replaced(number: &str, by: &str) -> CustomerRecord {
     CustomerRecord {
         replaced_by: CustomerNumber::parse(by),
         ..customer(number, "")
@@ -120,7 +120,7 @@ fn lines(records: Vec<CustomerRecord>) -> Vec<Row<CustomerRecord>> {
         .collect()
 }
 
-async fn import(desk: &Desk, feed: Feed, records: Vec<CustomerRecord>) -> Counts {
+pub(crate) async fn import(desk: &Desk, feed: Feed, records: Vec<CustomerRecord>) -> Counts {
     let (summary, _) = import_rows(desk, plan(feed), lines(records)).await;
     let summary = summary.unwrap();
     let [(_, counts)] = summary.legal_entities[..] else {
@@ -129,13 +129,13 @@ async fn import(desk: &Desk, feed: Feed, records: Vec<CustomerRecord>) -> Counts
     counts
 }
 
-async fn state(desk: &Desk, number: &str) -> CustomerState {
+pub(crate) async fn state(desk: &Desk, number: &str) -> CustomerState {
     let number = CustomerNumber::parse(number).unwrap();
     let file = desk.store.customer(&usmf(), &number).await.unwrap();
     file.unwrap().state
 }
 
-async fn reasons(desk: &Desk) -> Vec<(String, String)> {
+pub(crate) async fn reasons(desk: &Desk) -> Vec<(String, String)> {
     let reviews = desk.store.open_reviews(&usmf()).await.unwrap();
     let reviews = reviews.into_iter();
     reviews
