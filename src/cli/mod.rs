@@ -17,6 +17,7 @@ mod link;
 mod migrate;
 mod print;
 mod review;
+mod sample;
 mod serve;
 mod staff;
 
@@ -55,6 +56,7 @@ enum Command {
     Attempt(attempt::AttemptCommand),
     Duplicates(duplicates::DuplicatesCommand),
     Review(review::ReviewCommand),
+    Sample(sample::SampleCommand),
 }
 
 /// A variable whose value is no text.
@@ -97,6 +99,7 @@ impl CommandLine {
             Command::Attempt(command) => command.run(&context).await?,
             Command::Duplicates(command) => command.run(&context).await?,
             Command::Review(command) => command.run(&context).await?,
+            Command::Sample(command) => command.run()?,
         }
         Ok(print::end()?)
     }

@@ -195,7 +195,7 @@ impl<'a> Binder<'a> {
     /// Whether everything that is needed was found, once.
     pub(super) fn finish(self, fields: &[Field]) -> Result<(), Unreadable> {
         if !self.twice.is_empty() {
-            return Err(self.table.unreadable(format!(
+            return Err(Unreadable(format!(
                 "has the heading {} twice, and which of them counts cannot be known",
                 self.twice.join(" and ")
             )));
@@ -209,7 +209,7 @@ impl<'a> Binder<'a> {
             .map(|name| format!("`{name}`{}", self.suggestion(name)))
             .collect();
         let hint = self.hint(fields);
-        Err(self.table.unreadable(format!(
+        Err(Unreadable(format!(
             "has no column {} in its first row{}{hint}",
             missing.join(" and no "),
             self.separated()

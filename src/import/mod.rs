@@ -18,6 +18,7 @@ pub mod profile;
 pub mod progress;
 pub mod reject;
 pub mod row;
+pub mod sample;
 mod seen;
 pub mod sheet;
 pub mod source;

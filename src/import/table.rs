@@ -59,7 +59,6 @@ pub(super) fn delimiter_name(delimiter: u8) -> String {
 
 /// An open file.
 pub(super) struct Table {
-    source: String,
     header: Arc<[String]>,
     rows: Rows,
 }
@@ -115,19 +114,13 @@ impl Table {
         fields: &[Field],
         meter: &Meter,
     ) -> Result<Self, Unreadable> {
-        let name = source.name();
         Content::open(source, reading.expansion, meter)
             .map_err(|error| error.to_string())
-            .and_then(|content| Self::of(&name, content, reading, fields))
-            .map_err(|problem| Unreadable(format!("{name}: {problem}")))
+            .and_then(|content| Self::of(content, reading, fields))
+            .map_err(Unreadable)
     }
 
-    fn of(
-        source: &str,
-        content: Content,
-        reading: &Reading,
-        fields: &[Field],
-    ) -> Result<Self, String> {
+    fn of(content: Content, reading: &Reading, fields: &[Field]) -> Result<Self, String> {
         let text = Text::new(content, reading.encoding).map_err(|error| error.to_string())?;
         let mut window = Window::new(text);
         if !window.skip_line_ends().map_err(|error| error.to_string())? {
@@ -142,7 +135,6 @@ impl Table {
             Format::Csv => csv(window, reading.delimiter, &known)?,
         };
         Ok(Self {
-            source: source.to_owned(),
             header: header.into(),
             rows,
         })
@@ -170,13 +162,8 @@ impl Table {
         matches!(self.rows, Rows::JsonLines(_))
     }
 
-    pub(super) fn unreadable(&self, problem: impl std::fmt::Display) -> Unreadable {
-        Unreadable(format!("{}: {problem}", self.source))
-    }
-
     pub(super) fn next(&mut self) -> Result<Next<'_>, Unreadable> {
-        let source = &self.source;
-        let unreadable = |error: CutError| Unreadable(format!("{source}: {error}"));
+        let unreadable = |error: CutError| Unreadable(error.to_string());
         let header = &self.header;
         match &mut self.rows {
             Rows::Csv(rows) => csv_next(rows, header).map_err(unreadable),

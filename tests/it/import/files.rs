@@ -70,16 +70,11 @@ impl File {
 
     fn open(&self, reading: &Reading) -> Result<CustomerRows, String> {
         let source = Source::File(self.path.clone());
-        CustomerRows::open(&source, reading, &Meter::default()).map_err(|error| {
-            let folder = format!("{}/", self.folder.0.display());
-            error.to_string().replace(&folder, "")
-        })
+        CustomerRows::open(&source, reading, &Meter::default()).map_err(|error| error.to_string())
     }
 
     fn rows(&self, reading: &Reading) -> (Vec<String>, Option<String>) {
-        let (rows, end) = read_all(self.open(reading).unwrap());
-        let folder = format!("{}/", self.folder.0.display());
-        (rows, end.map(|end| end.replace(&folder, "")))
+        read_all(self.open(reading).unwrap())
     }
 }
 
@@ -190,7 +185,7 @@ fn a_quote_that_is_never_closed_ends_the_reading_with_an_error() {
     assert_eq!(all, [good(2, "C1")]);
     assert_eq!(
         end.unwrap(),
-        "customers.csv: line 3: a quote begins a cell here or further down and is never closed, \
+        "line 3: a quote begins a cell here or further down and is never closed, \
          so that everything behind it would be one cell; close it, or double it if it belongs to \
          the text"
     );
@@ -349,7 +344,7 @@ fn headings_may_stand_in_any_order_and_spelling_beside_others() {
     wrong.delimiter = Some(b'\t');
     assert_eq!(
         refusal_of(text, &wrong),
-        "customers.csv: the headings are separated by semicolons, not by tabs: name them with \
+        "the headings are separated by semicolons, not by tabs: name them with \
          --delimiter"
     );
 }
@@ -357,41 +352,41 @@ fn headings_may_stand_in_any_order_and_spelling_beside_others() {
 #[test]
 fn files_without_the_headings_that_are_needed_are_refused() {
     let cases = [
-        ("", "customers.csv: is empty"),
-        ("\n\r\n\n", "customers.csv: is empty"),
-        ("\u{FEFF}", "customers.csv: is empty"),
+        ("", "is empty"),
+        ("\n\r\n\n", "is empty"),
+        ("\u{FEFF}", "is empty"),
         (
             "legal_entity,customer_numer,kind,type,email\n",
-            "customers.csv: has no column `customer_number` (it has `customer_numer`) in its first \
+            "has no column `customer_number` (it has `customer_numer`) in its first \
              row of 5 columns separated by commas; another profile or a mapping file may say what \
              it calls them",
         ),
         (
             "customer_number,kind,type,email,kind,Email\n",
-            "customers.csv: has the heading `kind` (columns 2 and 5) and `email` (columns 4 and 6) \
+            "has the heading `kind` (columns 2 and 5) and `email` (columns 4 and 6) \
              twice, and which of them counts cannot be known",
         ),
         (
             "USMF,C1,person,b2c,Ada,ada@example.org\n",
-            "customers.csv: has no column `customer_number` and no `kind` and no `type` and no \
+            "has no column `customer_number` and no `kind` and no `type` and no \
              `email` in its first row of 6 columns separated by commas; \
              another profile or a mapping file may say what it calls them",
         ),
         (
             "CUSTOMERACCOUNT,PARTYTYPE,PRIMARYCONTACTEMAIL,DATAAREAID\n",
-            "customers.csv: has no column `customer_number` and no `kind` and no `type` and no \
+            "has no column `customer_number` and no `kind` and no `type` and no \
              `email` in its first row of 4 columns separated by commas; it \
              looks like one for --profile dynamics-customers-v3",
         ),
         (
             "[{\"customer_number\":\"C1\"}]",
-            "customers.csv: is one JSON list: write one object a line instead (`jq -c '.[]'`, or \
+            "is one JSON list: write one object a line instead (`jq -c '.[]'`, or \
              `.value[]` for the answer of an OData service)",
         ),
-        ("<html>", "customers.csv: is XML or HTML: export it as CSV"),
+        ("<html>", "is XML or HTML: export it as CSV"),
         (
             "PK\u{3}\u{4}xyz",
-            "customers.csv: is a ZIP archive (or a workbook): unpack it, and give the file that \
+            "is a ZIP archive (or a workbook): unpack it, and give the file that \
              is inside",
         ),
     ];
@@ -405,7 +400,7 @@ fn files_without_the_headings_that_are_needed_are_refused() {
     let columns = "x,".repeat(20_000);
     assert_eq!(
         refusal(format!("{columns}{HEADER}")),
-        "customers.csv: line 1 should be the headings, but has more than 10000 cells"
+        "line 1 should be the headings, but has more than 10000 cells"
     );
     let folder = Folder::new();
     let source = Source::File(folder.0.clone());
@@ -549,7 +544,7 @@ fn a_wrong_encoding_is_an_error_with_its_place_and_never_other_letters() {
     assert_eq!(
         end.unwrap(),
         format!(
-            "customers.csv: line 3: byte {} is not utf-8: name the encoding with --encoding, or \
+            "line 3: byte {} is not utf-8: name the encoding with --encoding, or \
              export the file as UTF-8; windows-1252 is what Excel and older systems in Western \
              Europe write",
             begin.len()
@@ -559,18 +554,18 @@ fn a_wrong_encoding_is_an_error_with_its_place_and_never_other_letters() {
     assert_eq!(
         refusal_of(&utf8, &encoded(Encoding::Windows1252)),
         format!(
-            "customers.csv: looks like utf-8 (byte {}), but windows-1252 was named: every letter \
+            "looks like utf-8 (byte {}), but windows-1252 was named: every letter \
              with an accent would become two wrong ones",
             utf8.find('ë').unwrap()
         )
     );
     assert_eq!(
         refusal_of(format!("\u{FEFF}{utf8}"), &encoded(Encoding::Utf16Le)),
-        "customers.csv: begins with the mark of utf-8, but utf-16le was named"
+        "begins with the mark of utf-8, but utf-16le was named"
     );
     assert_eq!(
         refusal(utf16(&utf8, u16::to_le_bytes)),
-        "customers.csv: looks like utf-16le: name its encoding with --encoding"
+        "looks like utf-16le: name its encoding with --encoding"
     );
     let undefined = [HEADER.as_bytes(), b"USMF,C1,person,b2c,\x8D\n"].concat();
     let said = refusal_of(&undefined, &encoded(Encoding::Windows1252));
