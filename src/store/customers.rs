@@ -76,26 +76,31 @@ pub enum Held {
 /// The candidates of a sign-up, exactly as `matching::decide` counts them.
 ///
 /// Who was merged into a candidate speaks through it, and so do their links.
+/// `OFFSET 0` has the links found by their customers, a few, and never by the
+/// issuer, which may be everybody's.
 /// Cut at three: from two on the decision is the same whoever the others are.
 async fn candidates(client: &Object, lookup: &Lookup<'_>) -> Result<Candidates, StoreError> {
     const SQL: &str = "
         SELECT customer_id, customer_number, kind, is_b2b, state, email_origin,
                EXISTS (
-                   WITH RECURSIVE absorbed AS (
-                       SELECT customer.customer_id
-                        UNION
-                       SELECT merged.customer_id
-                         FROM absorbed
-                         JOIN customer AS merged
-                           ON merged.legal_entity = $1
-                          AND merged.merged_into = absorbed.customer_id)
                    SELECT 1
-                     FROM identity_link
-                     JOIN absorbed USING (customer_id)
-                    WHERE legal_entity = $1
-                      AND issuer = $5
-                      AND provider = $6
-                      AND revoked_at IS NULL) AS occupied
+                     FROM (SELECT issuer, provider
+                             FROM identity_link
+                            WHERE identity_link.legal_entity = $1
+                              AND identity_link.customer_id = ANY (ARRAY(
+                                      WITH RECURSIVE absorbed AS (
+                                          SELECT customer.customer_id AS id
+                                           UNION
+                                          SELECT merged.customer_id
+                                            FROM absorbed
+                                            JOIN customer AS merged
+                                              ON merged.legal_entity = $1
+                                             AND merged.merged_into = absorbed.id)
+                                      SELECT id FROM absorbed))
+                              AND revoked_at IS NULL
+                           OFFSET 0) AS held
+                    WHERE issuer = $5
+                      AND provider = $6) AS occupied
           FROM customer
          WHERE legal_entity = $1
            AND email_canonical = $2

@@ -264,21 +264,24 @@ impl Transaction {
         identity: &Identity,
     ) -> Result<Vec<LinkId>, StoreError> {
         const SQL: &str = "
-            WITH RECURSIVE absorbed AS (
-                SELECT $2::uuid AS customer_id
-                 UNION
-                SELECT merged.customer_id
-                  FROM absorbed
-                  JOIN customer AS merged
-                    ON merged.legal_entity = $1
-                   AND merged.merged_into = absorbed.customer_id)
             SELECT link_id
-              FROM identity_link
-              JOIN absorbed USING (customer_id)
-             WHERE legal_entity = $1
-               AND issuer = $3
-               AND provider = $4
-               AND revoked_at IS NULL";
+              FROM (SELECT link_id, issuer, provider
+                      FROM identity_link
+                     WHERE legal_entity = $1
+                       AND customer_id = ANY (ARRAY(
+                               WITH RECURSIVE absorbed AS (
+                                   SELECT $2::uuid AS id
+                                    UNION
+                                   SELECT merged.customer_id
+                                     FROM absorbed
+                                     JOIN customer AS merged
+                                       ON merged.legal_entity = $1
+                                      AND merged.merged_into = absorbed.id)
+                               SELECT id FROM absorbed))
+                       AND revoked_at IS NULL
+                    OFFSET 0) AS held
+             WHERE issuer = $3
+               AND provider = $4";
         let client = self.client()?;
         let statement = client.prepare_cached(SQL).await?;
         let rows = client
