@@ -10,6 +10,7 @@
 pub mod address;
 pub mod attempts;
 pub mod audit;
+pub mod baseline;
 mod columns;
 pub mod customers;
 pub mod duplicates;

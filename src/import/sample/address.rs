@@ -80,19 +80,10 @@ impl Addresses {
             }
             57..60 => join(email, ["\"", local, "\"@", domain]),
             60..62 => join(email, ["ü", local, "@", domain]),
-            62..64 => join(
-                email,
-                [local, "@", domain, "; ", local, "@example.com"],
-            ),
-            64..78 => join(
-                email,
-                [local, "@", dice.pick(&MISTYPED, "example.com")],
-            ),
+            62..64 => join(email, [local, "@", domain, "; ", local, "@example.com"]),
+            64..78 => join(email, [local, "@", dice.pick(&MISTYPED, "example.com")]),
             78..90 => join(email, [local, "@", dice.pick(&RELAYS, "example.com")]),
-            90..97 => join(
-                email,
-                [local, "@", dice.pick(&DISPOSABLE, "example.com")],
-            ),
+            90..97 => join(email, [local, "@", dice.pick(&DISPOSABLE, "example.com")]),
             97..117 => {
                 join(email, [local, "@", domain]);
                 respell(dice, email);
@@ -131,7 +122,6 @@ pub(super) fn respell(dice: &mut Dice, email: &mut String) {
         }
     }
 }
-
 
 fn domain(dice: &mut Dice, person: &Person) -> &'static str {
     match person.is_person && dice.roll(10) > 0 {
