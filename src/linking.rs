@@ -20,6 +20,7 @@ use crate::domain::customer::{
     AddressOrigin, Customer, CustomerId, CustomerKind, CustomerNumber, CustomerOrigin,
     CustomerState,
 };
+use crate::domain::feed::Freshness;
 use crate::domain::identity::{Identity, Provider};
 use crate::domain::link::{LinkId, LinkStatus, Room, room, standing};
 use crate::domain::matching::{Decision, NewCustomer, decide};
@@ -31,7 +32,7 @@ use crate::limits::{Admitted, Limits};
 use crate::sign_up::{LONGEST_SIGN_UP, Step, attempt_key, correlated_key};
 use crate::store::attempts::{AttemptRow, Decided, Earlier, Said};
 use crate::store::audit::{Change, ChangeIds};
-use crate::store::customers::{CustomerRow, Held, Lookup};
+use crate::store::customers::{Candidates, CustomerRow, Held, Lookup};
 use crate::store::features::Switch;
 use crate::store::links::{Basis, LinkRow, StandingLink};
 use crate::store::{Store, StoreError, Transaction, Tries};
@@ -410,8 +411,9 @@ async fn observe(
     now: OffsetDateTime,
 ) -> Result<Run, StoreError> {
     let lookup = lookup(recording);
-    let (_, found) = store.asked(lookup.as_ref()).await?;
-    let decision = decide(&recording.address, &found, &recording.site.rules);
+    let (_, candidates) = store.asked(lookup.as_ref()).await?;
+    let decision = decide_among(&candidates, recording, now);
+    let found = candidates.found;
     let attempt = attempt(recording, ids, now, &decision, found.len(), Said::Continue);
     store.remember(&attempt.row()).await?;
     Ok(Run::Done(Outcome::NotLinked))
@@ -441,11 +443,12 @@ async fn enforce(
             (Held::Changed, _) | (_, Err(_)) => Run::Overtaken,
         });
     }
-    let found = match &lookup {
+    let candidates = match &lookup {
         Some(lookup) => tx.candidates(lookup).await?,
-        None => Vec::new(),
+        None => Candidates::default(),
     };
-    let decision = decide(&recording.address, &found, &recording.site.rules);
+    let decision = decide_among(&candidates, recording, now);
+    let found = candidates.found;
     let settled = match &decision {
         Decision::Refuse(refusal) => Settled::Refused(*refusal),
         Decision::Link(customer, number) => {
@@ -551,9 +554,8 @@ async fn settle_new(
 ) -> Result<Settled, StoreError> {
     tx.hold_import_gate(&recording.site.legal_entity).await?;
     if let Some(lookup) = lookup(recording) {
-        let found = tx.candidates(&lookup).await?;
-        let decision = decide(&recording.address, &found, &recording.site.rules);
-        if decision != Decision::Create(kind) {
+        let candidates = tx.candidates(&lookup).await?;
+        if decide_among(&candidates, recording, now) != Decision::Create(kind) {
             return Ok(Settled::Overtaken);
         }
     }
@@ -677,6 +679,12 @@ async fn refuse(
     Ok(Run::Done(refused(recording, refusal, reference)))
 }
 
+fn decide_among(candidates: &Candidates, recording: &Recording, now: OffsetDateTime) -> Decision {
+    let rules = &recording.site.rules;
+    let freshness = Freshness::of(candidates.feed, rules.feed_max_age, now);
+    decide(&recording.address, &candidates.found, freshness, rules)
+}
+
 /// What the candidates are looked up by; `None` where nothing may match.
 fn lookup(recording: &Recording) -> Option<Lookup<'_>> {
     let Address::Proven(email) = &recording.address else {
@@ -688,6 +696,7 @@ fn lookup(recording: &Recording) -> Option<Lookup<'_>> {
         customer_type: recording.site.rules.customer_type,
         issuer: &recording.identity.issuer,
         provider: &recording.identity.provider,
+        feed_max_age: recording.site.rules.feed_max_age,
     })
 }
 

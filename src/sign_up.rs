@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::domain::answer::{Answer, Refusal, Refused};
+use crate::domain::feed::Freshness;
 use crate::domain::identity::Provider;
 use crate::domain::matching::{Decision, decide};
 use crate::domain::reference::Reference;
@@ -22,7 +23,7 @@ use crate::domain::tenant::Tenant;
 use crate::domain::trust::Address;
 use crate::limits::{Admitted, Limits};
 use crate::store::attempts::{AttemptRow, Decided, Earlier, Said};
-use crate::store::customers::Lookup;
+use crate::store::customers::{Candidates, Lookup};
 use crate::store::features::Switch;
 use crate::store::{Store, StoreError, Tries};
 use crate::tracked::Tracked;
@@ -270,16 +271,18 @@ async fn ask_once(
             customer_type: site.rules.customer_type,
             issuer: &question.tenant.issuer,
             provider: &question.provider,
+            feed_max_age: site.rules.feed_max_age,
         }),
         _ => None,
     };
-    let (switch, found) = store.asked(lookup.as_ref()).await?;
+    let (switch, Candidates { found, feed }) = store.asked(lookup.as_ref()).await?;
     if switch == Switch::Off {
         return Ok((switch, Asked::nothing()));
     }
+    let freshness = Freshness::of(feed, site.rules.feed_max_age, now);
     let decision = match (question.step.scope(), &question.address) {
         (Scope::Everything, _) | (Scope::KnownAddress, Address::Proven(_)) => {
-            Some(decide(&question.address, &found, &site.rules))
+            Some(decide(&question.address, &found, freshness, &site.rules))
         }
         (Scope::CertainRefusals | Scope::KnownAddress, _) => certain_refusal(question),
     };
@@ -374,7 +377,12 @@ fn certain_refusal(question: &Question) -> Option<Decision> {
     if question.tenant.trust.covers(&question.provider) {
         return None;
     }
-    match decide(&question.address, &[], &question.site.rules) {
+    match decide(
+        &question.address,
+        &[],
+        Freshness::Fresh,
+        &question.site.rules,
+    ) {
         refused @ Decision::Refuse(_) => Some(refused),
         Decision::Link(..) | Decision::Create(_) => None,
     }

@@ -10,6 +10,8 @@ use time::OffsetDateTime;
 use super::{Context, ContextError};
 use crate::config::{Settings, Tls};
 use crate::connectors::caller::Callers;
+use crate::domain::customer::{CustomerType, LegalEntity};
+use crate::domain::feed::{Freshness, Watermark};
 use crate::domain::identity::Provider as UpstreamProvider;
 use crate::domain::site::Mode;
 use crate::domain::tenant::{MissingProvider, Platform, Tenant};
@@ -80,7 +82,7 @@ impl CheckCommand {
                 check_settings(&mut report, context, &settings);
                 check_certificate(&mut report, settings.server.tls.as_ref(), now);
                 check_tenants(&mut report, &settings, now).await;
-                check_database(&mut report, context, &settings).await;
+                check_database(&mut report, context, &settings, now).await;
             }
         }
         report.end()
@@ -285,7 +287,12 @@ async fn check_policy(
     }
 }
 
-async fn check_database(report: &mut Report, context: &Context, settings: &Settings) {
+async fn check_database(
+    report: &mut Report,
+    context: &Context,
+    settings: &Settings,
+    now: OffsetDateTime,
+) {
     let which = match settings.database.url {
         Some(_) => "database",
         None => "embedded database",
@@ -301,7 +308,7 @@ async fn check_database(report: &mut Report, context: &Context, settings: &Setti
         )),
         Ok(_) => {
             report.good(format_args!("{which}: reachable, schema up to date"));
-            if let Err(error) = check_contents(report, &store, settings).await {
+            if let Err(error) = check_contents(report, &store, settings, now).await {
                 report.bad(format_args!("{which}: {error}"));
             }
         }
@@ -318,6 +325,7 @@ async fn check_contents(
     report: &mut Report,
     store: &Store,
     settings: &Settings,
+    now: OffsetDateTime,
 ) -> Result<(), StoreError> {
     match store.feature(AUTOMATIC_LINKING).await?.switch {
         Switch::On => report.good("automatic linking is switched on"),
@@ -338,5 +346,44 @@ async fn check_contents(
             count => report.good(format_args!("legal entity {code}: has customers ({count})")),
         }
     }
+    check_feeds(report, &store.feeds().await?, settings, now);
     Ok(())
+}
+
+/// A feed that is behind is somebody's affair where a site has a limit.
+fn check_feeds(
+    report: &mut Report,
+    feeds: &[(LegalEntity, Option<Watermark>)],
+    settings: &Settings,
+    now: OffsetDateTime,
+) {
+    for site in settings.directory.sites() {
+        let Some(limit) = site.rules.feed_max_age else {
+            continue;
+        };
+        let (name, entity) = (&site.name, site.legal_entity.as_str());
+        let feed = feeds.iter().find(|(code, _)| *code == site.legal_entity);
+        let feed = feed.and_then(|(_, feed)| *feed);
+        let refused = match site.rules.customer_type {
+            CustomerType::B2c => "nobody new is created",
+            CustomerType::B2b => "whoever is not found is told to try again later",
+        };
+        let limit_said = limit.whole_minutes();
+        match (Freshness::of(feed, Some(limit), now), feed) {
+            (Freshness::Fresh, Some(feed)) => report.good(format_args!(
+                "site {name}: the customer feed of {entity} is {} minutes old, up to {limit_said} \
+                 are allowed",
+                feed.age(now).whole_minutes()
+            )),
+            (Freshness::Stale, Some(feed)) => report.doubt(format_args!(
+                "site {name}: the customer feed of {entity} is {} minutes old, more than \
+                 feed_max_age_minutes = {limit_said}: {refused}; run the Customers import",
+                feed.age(now).whole_minutes()
+            )),
+            (_, None) => report.doubt(format_args!(
+                "site {name}: no customer feed of {entity} ever came to its end, and \
+                 feed_max_age_minutes = {limit_said}: {refused}; run the Customers import"
+            )),
+        }
+    }
 }

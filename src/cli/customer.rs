@@ -201,6 +201,7 @@ fn print_customer(file: &CustomerFile) {
                 AddressOrigin::Imported => "from the business's records",
                 AddressOrigin::Typed => "typed at a sign-up, never proven: matches nobody",
                 AddressOrigin::Proven => "proven at a sign-up",
+                AddressOrigin::Wrong => "not theirs, as staff found: matches nobody",
             };
             println!("  email  {email} ({origin})");
         }

@@ -11,6 +11,7 @@ mod check;
 mod context;
 mod customer;
 mod demo;
+mod duplicates;
 mod feature;
 mod import;
 mod link;
@@ -18,6 +19,7 @@ mod migrate;
 mod policy;
 mod print;
 mod reading;
+mod review;
 mod sample;
 mod serve;
 mod simulate;
@@ -59,6 +61,8 @@ enum Command {
     Bench(bench::BenchCommand),
     Attempt(attempt::AttemptCommand),
     Policy(policy::PolicyCommand),
+    Duplicates(duplicates::DuplicatesCommand),
+    Review(review::ReviewCommand),
     Sample(sample::SampleCommand),
     Simulate(simulate::SimulateCommand),
 }
@@ -106,6 +110,8 @@ impl CommandLine {
             Command::Bench(command) => command.run(&context).await?,
             Command::Attempt(command) => command.run(&context).await?,
             Command::Policy(command) => code = command.run().await?,
+            Command::Duplicates(command) => command.run(&context).await?,
+            Command::Review(command) => command.run(&context).await?,
             Command::Sample(command) => command.run()?,
             Command::Simulate(command) => command.run(&context).await?,
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use secrecy::ExposeSecret;
+use time::Duration;
 
 use crate::domain::customer::{CustomerType, LegalEntity};
 use crate::domain::site::{
@@ -24,6 +25,9 @@ const KEY: SecretKeys = SecretKeys {
 
 /// A key stands alone, without a name beside it, so it must not be guessable.
 const SHORTEST_KEY: usize = 16;
+
+/// A year, in minutes. An older feed is none.
+const LONGEST_FEED_AGE: u32 = 366 * 24 * 60;
 
 /// What only the edges know of a site.
 #[derive(Clone, Debug)]
@@ -222,6 +226,7 @@ fn rules(section: &Section<'_>) -> Option<Rules> {
             ("replace", SecondIdentity::Replace),
         ],
     );
+    let feed_max_age = section.whole("feed_max_age_minutes", 1..=LONGEST_FEED_AGE);
     let customer_type = customer_type?.value;
     if let Some(found) = &unverified_email
         && (found.value, customer_type) == (UnverifiedEmail::Separate, CustomerType::B2b)
@@ -236,6 +241,7 @@ fn rules(section: &Section<'_>) -> Option<Rules> {
         unverified_email: unverified_email.map_or(UnverifiedEmail::Refuse, |found| found.value),
         customer_email: customer_email.map_or(CustomerEmail::Any, |found| found.value),
         second_identity: second_identity.map_or(SecondIdentity::Refuse, |found| found.value),
+        feed_max_age: feed_max_age.map(|found| Duration::minutes(found.value.into())),
     })
 }
 

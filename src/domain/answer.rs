@@ -13,6 +13,10 @@ use super::site::{Disclosure, Site, Stage, Topic};
 pub enum Refusal {
     NotFound,
     Several,
+    /// A B2C site would create a customer, and the customer feed is behind.
+    RecordsBehind,
+    /// A B2B site knows nobody, and the customer feed is behind.
+    NotFoundYet,
     /// The address is missing, or nobody we trust vouches for it.
     Unverified,
     /// Valid mail in a spelling that is compared with nothing.
@@ -34,9 +38,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::NotFound,
         Self::Several,
+        Self::RecordsBehind,
+        Self::NotFoundYet,
         Self::Unverified,
         Self::NotComparable,
         Self::CustomerAddressNotProven,
@@ -55,6 +61,8 @@ impl Refusal {
             Self::Several => {
                 "Microsoft_Dynamics_Commerce_Runtime_MultipleCustomerAccountsFoundWithSameEmailAddress"
             }
+            Self::RecordsBehind => "Idlink_CustomerRecordsBehind",
+            Self::NotFoundYet => "Idlink_CustomerNotFoundYet",
             Self::Unverified => "Idlink_EmailAddressNotVerified",
             Self::NotComparable => "Idlink_EmailAddressNotComparable",
             Self::CustomerAddressNotProven => "Idlink_CustomerEmailAddressNotProven",
@@ -74,6 +82,8 @@ impl Refusal {
             Self::Several => {
                 "CustomerServiceMultipleCustomerAccountsFoundErrorOccurredWhenAutoLinking"
             }
+            Self::RecordsBehind => "CustomerRecordsBehind",
+            Self::NotFoundYet => "CustomerNotFoundYet",
             Self::Unverified => "EmailAddressNotVerified",
             Self::NotComparable => "EmailAddressNotComparable",
             Self::CustomerAddressNotProven => "CustomerEmailAddressNotProven",
@@ -91,6 +101,8 @@ impl Refusal {
         match self {
             Self::NotFound => Topic::CustomerNotFound,
             Self::Several => Topic::MultipleCustomers,
+            Self::RecordsBehind => Topic::RecordsBehind,
+            Self::NotFoundYet => Topic::NotFoundYet,
             Self::Unverified | Self::NotComparable => Topic::UnverifiedAddress,
             Self::AlreadyLinked => Topic::AlreadyLinked,
             Self::Unavailable => Topic::TryAgainLater,

@@ -89,6 +89,9 @@ pub enum AddressOrigin {
     Typed,
     /// Proven at a sign-up by a way the tenant is trusted for.
     Proven,
+    /// Staff found that it is not the customer's. It stays on file, so that the
+    /// next import knows that it is no news, and matches nobody.
+    Wrong,
 }
 
 /// Who brought a customer into being.

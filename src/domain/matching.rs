@@ -6,6 +6,7 @@ use super::customer::{
     AddressOrigin, Customer, CustomerId, CustomerKind, CustomerNumber, CustomerState, CustomerType,
     Occupancy,
 };
+use super::feed::Freshness;
 use super::site::{CustomerEmail, Rules, SecondIdentity, UnverifiedEmail};
 use super::trust::Address;
 
@@ -30,10 +31,19 @@ pub enum NewCustomer {
 ///
 /// `found` may hold more than the candidates, in any order: only active
 /// persons of the site's customer type whose address somebody else than the
-/// person at the keyboard vouched for count.
-pub fn decide(address: &Address, found: &[Customer], rules: &Rules) -> Decision {
+/// person at the keyboard vouched for count. `freshness` is that of the
+/// customers among whom they were found: where nobody was, and the feed is
+/// behind, nobody is created who may be on the way. A customer of their own
+/// for an unverified address is not created for want of a match, so it does
+/// not wait.
+pub fn decide(
+    address: &Address,
+    found: &[Customer],
+    freshness: Freshness,
+    rules: &Rules,
+) -> Decision {
     let refusal = match address {
-        Address::Proven(_) => return decide_by_match(found, rules),
+        Address::Proven(_) => return decide_by_match(found, freshness, rules),
         Address::NotComparable => Refusal::NotComparable,
         Address::Claimed(_) | Address::Missing => Refusal::Unverified,
     };
@@ -43,13 +53,21 @@ pub fn decide(address: &Address, found: &[Customer], rules: &Rules) -> Decision 
     }
 }
 
-fn decide_by_match(found: &[Customer], rules: &Rules) -> Decision {
+fn decide_by_match(found: &[Customer], freshness: Freshness, rules: &Rules) -> Decision {
     let candidates: Vec<&Customer> = found.iter().filter(|c| is_candidate(c, rules)).collect();
-    match (candidates.as_slice(), rules.customer_type) {
-        ([], CustomerType::B2b) => Decision::Refuse(Refusal::NotFound),
-        ([], CustomerType::B2c) => Decision::Create(NewCustomer::Proven),
-        ([one], _) => decide_about(one, rules),
-        (_, _) => Decision::Refuse(Refusal::Several),
+    match candidates.as_slice() {
+        [] => decide_about_nobody(freshness, rules.customer_type),
+        [one] => decide_about(one, rules),
+        [_, _, ..] => Decision::Refuse(Refusal::Several),
+    }
+}
+
+fn decide_about_nobody(freshness: Freshness, customer_type: CustomerType) -> Decision {
+    match (freshness, customer_type) {
+        (Freshness::Fresh, CustomerType::B2b) => Decision::Refuse(Refusal::NotFound),
+        (Freshness::Fresh, CustomerType::B2c) => Decision::Create(NewCustomer::Proven),
+        (Freshness::Stale, CustomerType::B2b) => Decision::Refuse(Refusal::NotFoundYet),
+        (Freshness::Stale, CustomerType::B2c) => Decision::Refuse(Refusal::RecordsBehind),
     }
 }
 
@@ -89,6 +107,7 @@ mod tests {
         unverified_email: UnverifiedEmail::Refuse,
         customer_email: CustomerEmail::Any,
         second_identity: SecondIdentity::Refuse,
+        feed_max_age: None,
     };
     const B2C: Rules = Rules {
         customer_type: CustomerType::B2c,
@@ -113,6 +132,11 @@ mod tests {
             address_origin: Some(AddressOrigin::Imported),
             occupancy: Occupancy::Free,
         }
+    }
+
+    /// As most of the table is read: nobody asks for the feed's age.
+    fn decide(address: &Address, found: &[Customer], rules: &Rules) -> Decision {
+        super::decide(address, found, Freshness::Fresh, rules)
     }
 
     fn link(customer: &Customer) -> Decision {
@@ -219,6 +243,10 @@ mod tests {
                 ..person.clone()
             },
             Customer {
+                address_origin: Some(AddressOrigin::Wrong),
+                ..person.clone()
+            },
+            Customer {
                 address_origin: None,
                 ..person.clone()
             },
@@ -292,6 +320,74 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_feed_that_is_behind_changes_the_answer_to_no_match_alone() {
+        let b2b = [1, 2].map(|n| customer(n, CustomerType::B2b));
+        let b2c = [3, 4].map(|n| customer(n, CustomerType::B2c));
+        let separate = Rules {
+            unverified_email: UnverifiedEmail::Separate,
+            ..B2C
+        };
+        let claimed = Address::Claimed(ada());
+        let cases = [
+            (
+                "nobody, B2B",
+                proven(),
+                &[][..],
+                &B2B,
+                Decision::Refuse(Refusal::NotFoundYet),
+            ),
+            (
+                "nobody, B2C",
+                proven(),
+                &[],
+                &B2C,
+                Decision::Refuse(Refusal::RecordsBehind),
+            ),
+            (
+                "only the other type",
+                proven(),
+                &b2b,
+                &B2C,
+                Decision::Refuse(Refusal::RecordsBehind),
+            ),
+            ("one, B2B", proven(), &b2b[..1], &B2B, link(&b2b[0])),
+            ("one, B2C", proven(), &b2c[..1], &B2C, link(&b2c[0])),
+            (
+                "several, B2B",
+                proven(),
+                &b2b,
+                &B2B,
+                Decision::Refuse(Refusal::Several),
+            ),
+            (
+                "several, B2C",
+                proven(),
+                &b2c,
+                &B2C,
+                Decision::Refuse(Refusal::Several),
+            ),
+            (
+                "unverified",
+                claimed.clone(),
+                &[],
+                &B2C,
+                Decision::Refuse(Refusal::Unverified),
+            ),
+            (
+                "separate",
+                claimed,
+                &[],
+                &separate,
+                Decision::Create(NewCustomer::Separate),
+            ),
+        ];
+        for (why, address, found, rules, expected) in cases {
+            let decision = super::decide(&address, found, Freshness::Stale, rules);
+            assert_eq!(decision, expected, "{why}");
+        }
+    }
+
     fn any_customer() -> impl Strategy<Value = Customer> {
         (
             1..40u128,
@@ -313,7 +409,8 @@ mod tests {
             proptest::option::of(prop_oneof![
                 Just(AddressOrigin::Imported),
                 Just(AddressOrigin::Typed),
-                Just(AddressOrigin::Proven)
+                Just(AddressOrigin::Proven),
+                Just(AddressOrigin::Wrong)
             ]),
             prop_oneof![Just(Occupancy::Free), Just(Occupancy::Occupied)],
         )
@@ -348,6 +445,7 @@ mod tests {
                     unverified_email,
                     customer_email,
                     second_identity,
+                    feed_max_age: None,
                 },
             )
     }

@@ -7,6 +7,7 @@ pub mod answer;
 pub mod customer;
 pub mod directory;
 pub mod email;
+pub mod feed;
 pub mod identity;
 pub mod language;
 pub mod link;

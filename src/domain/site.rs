@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use time::Duration;
+
 use super::customer::{CustomerType, LegalEntity};
 use super::language::{self, Language};
 use super::reference::Reference;
@@ -42,6 +44,9 @@ pub struct Rules {
     pub unverified_email: UnverifiedEmail,
     pub customer_email: CustomerEmail,
     pub second_identity: SecondIdentity,
+    /// How old the legal entity's customer feed may be before "no match" is
+    /// no longer believed; `None` where nobody asks.
+    pub feed_max_age: Option<Duration>,
 }
 
 /// What happens to a person whose address nobody vouches for.
@@ -95,17 +100,23 @@ pub enum Topic {
     UnverifiedAddress,
     AlreadyLinked,
     TryAgainLater,
+    /// The customer feed is behind, and the person may be on the way.
+    RecordsBehind,
+    /// The same where only known customers may sign up.
+    NotFoundYet,
     /// Everything else, and every refusal where disclosure is uniform.
     NotPossible,
 }
 
 impl Topic {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::CustomerNotFound,
         Self::MultipleCustomers,
         Self::UnverifiedAddress,
         Self::AlreadyLinked,
         Self::TryAgainLater,
+        Self::RecordsBehind,
+        Self::NotFoundYet,
         Self::NotPossible,
     ];
 
@@ -117,6 +128,8 @@ impl Topic {
             Self::UnverifiedAddress => "unverified_address",
             Self::AlreadyLinked => "already_linked",
             Self::TryAgainLater => "try_again_later",
+            Self::RecordsBehind => "records_behind",
+            Self::NotFoundYet => "not_found_yet",
             Self::NotPossible => "not_possible",
         }
     }

@@ -1,13 +1,15 @@
 //! For operators, on a port of its own: alive, ready, healthy, and in numbers.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpResponse, HttpResponseBuilder};
+use futures_util::future::join;
 use serde::Serialize;
-use time::OffsetDateTime;
+use time::{Duration as Age, OffsetDateTime};
 
 use super::state::State;
 use crate::telemetry::Metrics;
@@ -45,6 +47,8 @@ struct Health {
     draining: bool,
     database: Database,
     tenants: BTreeMap<String, Tenant>,
+    /// By legal entity.
+    feeds: BTreeMap<String, Feed>,
     #[serde(skip_serializing_if = "Option::is_none")]
     certificate: Option<Certificate>,
 }
@@ -72,6 +76,12 @@ struct Tenant {
 }
 
 #[derive(Serialize)]
+struct Feed {
+    /// Of the customers on file; `null` where no import came to its end.
+    age_seconds: Option<i64>,
+}
+
+#[derive(Serialize)]
 struct Certificate {
     days_left: i64,
 }
@@ -81,7 +91,10 @@ async fn healthy(state: Data<State>) -> HttpResponse {
     let store = state.store.clone();
     // Not on this worker's runtime: the connection would die with it.
     let asked = async move { store.schema_version().await };
-    let schema = match state.tracked.run(DATABASE_LIMIT, asked).await {
+    let now = OffsetDateTime::now_utc();
+    let asked = state.tracked.run(DATABASE_LIMIT, asked);
+    let (schema, feeds) = join(asked, feed_ages(&state, now)).await;
+    let schema = match schema {
         Some(Ok((applied, known))) => Some(Schema { applied, known }),
         Some(Err(_)) | None => None,
     };
@@ -99,8 +112,15 @@ async fn healthy(state: Data<State>) -> HttpResponse {
             connections_allowed,
         },
         tenants: tenants(&state),
+        feeds: feeds
+            .into_iter()
+            .map(|(entity, age)| {
+                let age_seconds = age.map(Age::whole_seconds);
+                (entity, Feed { age_seconds })
+            })
+            .collect(),
         certificate: state.certificate.as_ref().map(|shown| Certificate {
-            days_left: (shown.not_after() - OffsetDateTime::now_utc()).whole_days(),
+            days_left: (shown.not_after() - now).whole_days(),
         }),
     };
     let status = match is_well {
@@ -138,6 +158,26 @@ fn keys_ages(state: &State) -> impl Iterator<Item = (String, Option<Duration>)> 
     of_sites.into_iter().chain(of_callers)
 }
 
+/// How old the customers of each legal entity are. While the store is away
+/// they grow older all the same.
+async fn feed_ages(state: &State, now: OffsetDateTime) -> Vec<(String, Option<Age>)> {
+    let store = state.store.clone();
+    let asked = async move { store.feeds().await };
+    let asked = state.tracked.run(DATABASE_LIMIT, asked).await;
+    if let Some(Ok(feeds)) = asked {
+        state.feeds.store(Arc::new(feeds));
+    }
+    state
+        .feeds
+        .load()
+        .iter()
+        .map(|(entity, feed)| {
+            let age = feed.as_ref().map(|feed| feed.age(now));
+            (entity.as_str().to_owned(), age)
+        })
+        .collect()
+}
+
 async fn numbers(state: Data<State>, metrics: Data<Metrics>) -> HttpResponse {
     let (in_use, allowed) = state.store.load();
     for (what, count) in [("in use", in_use), ("allowed", allowed)] {
@@ -147,6 +187,12 @@ async fn numbers(state: Data<State>, metrics: Data<Metrics>) -> HttpResponse {
     for (tenant, age) in keys_ages(&state) {
         if let Some(age) = age {
             metrics::gauge!("idlink_keys_age_seconds", "tenant" => tenant).set(age.as_secs_f64());
+        }
+    }
+    for (entity, age) in feed_ages(&state, OffsetDateTime::now_utc()).await {
+        if let Some(age) = age {
+            metrics::gauge!("idlink_customer_feed_age_seconds", "legal_entity" => entity)
+                .set(age.as_seconds_f64());
         }
     }
     HttpResponse::Ok()

@@ -19,6 +19,8 @@ use super::tls::{Asks, Certificate, Shown, TlsError};
 use crate::config::{self, Settings};
 use crate::connectors::Connectors;
 use crate::connectors::caller::Roster;
+use crate::domain::customer::LegalEntity;
+use crate::domain::feed::Watermark;
 use crate::limits::Limits;
 use crate::linking::Linking;
 use crate::oidc::{self, Bearer, BearerSettings, Provider};
@@ -38,6 +40,9 @@ const KEYS_AGAIN: Duration = Duration::from_secs(61);
 /// are tried.
 const LOOK_FOR_OLD_KEYS: Duration = Duration::from_secs(5);
 
+/// Each legal entity's customer feed, if one has come to its end.
+pub(super) type Feeds = Vec<(LegalEntity, Option<Watermark>)>;
+
 pub(super) struct State {
     pub(super) settings: ArcSwap<Settings>,
     pub(super) store: Store,
@@ -53,6 +58,8 @@ pub(super) struct State {
     public_url: Url,
     http: reqwest::Client,
     draining: AtomicBool,
+    /// As they were when the store last said.
+    pub(super) feeds: ArcSwap<Feeds>,
     prepared: watch::Sender<bool>,
 }
 
@@ -89,6 +96,7 @@ impl State {
             certificate,
             http,
             draining: AtomicBool::new(false),
+            feeds: ArcSwap::default(),
             prepared: watch::Sender::new(false),
         }))
     }

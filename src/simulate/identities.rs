@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::outcome::{Judge, number_of};
 use super::population::Population;
 use crate::domain::directory::Directory;
+use crate::domain::feed::Freshness;
 use crate::domain::identity::{LOCAL, Provider};
 use crate::domain::matching::{Decision, NewCustomer, decide};
 use crate::domain::site::Site;
@@ -100,7 +101,7 @@ fn at_site<'a>(
             (judge.decide(group, &site.rules), group)
         }
         Address::Claimed(_) | Address::NotComparable | Address::Missing => {
-            (decide(address, &[], &site.rules), &[][..])
+            (decide(address, &[], Freshness::Fresh, &site.rules), &[][..])
         }
     };
     Got {

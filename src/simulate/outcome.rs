@@ -7,6 +7,7 @@ use crate::domain::customer::{
     AddressOrigin, CustomerId, CustomerKind, CustomerNumber, CustomerState,
 };
 use crate::domain::email::Email;
+use crate::domain::feed::Freshness;
 use crate::domain::matching::{Decision, decide};
 use crate::domain::site::Rules;
 use crate::domain::trust::Address;
@@ -171,7 +172,7 @@ impl Judge {
             .iter()
             .map(|person| person.customer(&self.number))
             .collect();
-        decide(&self.address, &found, rules)
+        decide(&self.address, &found, Freshness::Fresh, rules)
     }
 
     /// What becomes of each of a group, in its order; and of their address,

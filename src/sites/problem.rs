@@ -100,8 +100,14 @@ pub(super) fn refused(refused: &Refused) -> HttpResponse {
         Refusal::NoObjectId => {
             "Let the policy put the object id into its tokens as the claim `oid`."
         }
+        Refusal::RecordsBehind => {
+            "The customers on file are older than the site allows, so none is created. The person \
+             signs in again once the customer feed has caught up. Staff finds the attempt by its \
+             reference."
+        }
         Refusal::NotFound
         | Refusal::Several
+        | Refusal::NotFoundYet
         | Refusal::Unverified
         | Refusal::NotComparable
         | Refusal::CustomerAddressNotProven
@@ -120,6 +126,14 @@ fn status_and_title(refusal: Refusal) -> (StatusCode, &'static str) {
         Refusal::NotFound => (
             StatusCode::NOT_FOUND,
             "No customer has the person's e-mail address",
+        ),
+        Refusal::NotFoundYet => (
+            StatusCode::NOT_FOUND,
+            "No customer has the person's e-mail address, and the customer feed is behind",
+        ),
+        Refusal::RecordsBehind => (
+            StatusCode::CONFLICT,
+            "The customer feed is behind, and the person may be on the way",
         ),
         Refusal::Several => (
             StatusCode::CONFLICT,

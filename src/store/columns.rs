@@ -53,6 +53,7 @@ pub(super) fn address_origin(origin: AddressOrigin) -> &'static str {
         AddressOrigin::Imported => "imported",
         AddressOrigin::Typed => "typed",
         AddressOrigin::Proven => "proven",
+        AddressOrigin::Wrong => "wrong",
     }
 }
 
@@ -61,6 +62,7 @@ pub(super) fn read_address_origin(text: &str) -> Result<AddressOrigin, StoreErro
         "imported" => Ok(AddressOrigin::Imported),
         "typed" => Ok(AddressOrigin::Typed),
         "proven" => Ok(AddressOrigin::Proven),
+        "wrong" => Ok(AddressOrigin::Wrong),
         _ => Err(StoreError::Corrupt("customer.email_origin")),
     }
 }
@@ -136,5 +138,6 @@ pub(super) fn rules(rules: &Rules) -> serde_json::Value {
             SecondIdentity::Add => "add",
             SecondIdentity::Replace => "replace",
         },
+        "feed_max_age_minutes": rules.feed_max_age.map(|age| age.whole_minutes()),
     })
 }

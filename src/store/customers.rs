@@ -2,16 +2,18 @@
 
 use deadpool_postgres::Object;
 use futures_util::try_join;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::features::{AUTOMATIC_LINKING, Switch, read_switch};
-use super::{Store, StoreError, Transaction, columns, imports};
+use super::{Store, StoreError, Transaction, columns, feeds, imports};
 use crate::domain::customer::{
     AddressOrigin, Customer, CustomerId, CustomerKind, CustomerNumber, CustomerOrigin,
     CustomerState, CustomerType, LegalEntity,
 };
 use crate::domain::email::{CANONICAL_VERSION, Email};
+use crate::domain::feed::Watermark;
 use crate::domain::identity::{Issuer, Provider};
 
 /// Which customers a sign-up could mean.
@@ -22,6 +24,18 @@ pub struct Lookup<'a> {
     /// Whose further identity it would be, to see who has one already.
     pub issuer: &'a Issuer,
     pub provider: &'a Provider,
+    /// Whether the age of the customers on file is part of the decision.
+    pub feed_max_age: Option<Duration>,
+}
+
+/// Whom a sign-up could mean, and how old the customers are among whom they
+/// were looked for.
+#[derive(Debug, Default)]
+pub struct Candidates {
+    pub found: Vec<Customer>,
+    /// Read before the customers and only where the site has a limit: what it
+    /// says has arrived is among them.
+    pub feed: Option<Watermark>,
 }
 
 /// A customer about to be written.
@@ -61,17 +75,32 @@ pub enum Held {
 
 /// The candidates of a sign-up, exactly as `matching::decide` counts them.
 ///
+/// Who was merged into a candidate speaks through it, and so do their links.
+/// `OFFSET 0` has the links found by their customers, a few, and never by the
+/// issuer, which may be everybody's.
 /// Cut at three: from two on the decision is the same whoever the others are.
-async fn candidates(client: &Object, lookup: &Lookup<'_>) -> Result<Vec<Customer>, StoreError> {
+async fn candidates(client: &Object, lookup: &Lookup<'_>) -> Result<Candidates, StoreError> {
     const SQL: &str = "
         SELECT customer_id, customer_number, kind, is_b2b, state, email_origin,
-               EXISTS (SELECT 1
-                         FROM identity_link
-                        WHERE identity_link.legal_entity = customer.legal_entity
-                          AND identity_link.customer_id = customer.customer_id
-                          AND identity_link.issuer = $5
-                          AND identity_link.provider = $6
-                          AND revoked_at IS NULL) AS occupied
+               EXISTS (
+                   SELECT 1
+                     FROM (SELECT issuer, provider
+                             FROM identity_link
+                            WHERE identity_link.legal_entity = $1
+                              AND identity_link.customer_id = ANY (ARRAY(
+                                      WITH RECURSIVE absorbed AS (
+                                          SELECT customer.customer_id AS id
+                                           UNION
+                                          SELECT merged.customer_id
+                                            FROM absorbed
+                                            JOIN customer AS merged
+                                              ON merged.legal_entity = $1
+                                             AND merged.merged_into = absorbed.id)
+                                      SELECT id FROM absorbed))
+                              AND revoked_at IS NULL
+                           OFFSET 0) AS held
+                    WHERE issuer = $5
+                      AND provider = $6) AS occupied
           FROM customer
          WHERE legal_entity = $1
            AND email_canonical = $2
@@ -82,20 +111,37 @@ async fn candidates(client: &Object, lookup: &Lookup<'_>) -> Result<Vec<Customer
            AND email_origin IN ('imported', 'proven')
          LIMIT 3";
     let statement = client.prepare_cached(SQL).await?;
-    let rows = client
-        .query(
-            &statement,
-            &[
-                &lookup.legal_entity.as_str(),
-                &lookup.email.canonical(),
-                &CANONICAL_VERSION,
-                &columns::is_b2b(lookup.customer_type),
-                &lookup.issuer.as_str(),
-                &lookup.provider.as_str(),
-            ],
-        )
-        .await?;
-    rows.iter().map(columns::customer).collect()
+    let code = lookup.legal_entity.as_str();
+    let (email, issuer) = (lookup.email.canonical(), lookup.issuer.as_str());
+    let (is_b2b, provider) = (
+        columns::is_b2b(lookup.customer_type),
+        lookup.provider.as_str(),
+    );
+    let parameters: [&(dyn ToSql + Sync); 6] = [
+        &code,
+        &email,
+        &CANONICAL_VERSION,
+        &is_b2b,
+        &issuer,
+        &provider,
+    ];
+    let rows = client.query(&statement, &parameters);
+    let (feed, rows) = match lookup.feed_max_age {
+        None => (None, rows.await?),
+        Some(_) => {
+            let watermark = feeds::prepare(client).await?;
+            // One round trip; the server takes them in this order.
+            try_join!(
+                feeds::read(client, &watermark, lookup.legal_entity),
+                async { Ok(rows.await?) }
+            )?
+        }
+    };
+    let found = rows
+        .iter()
+        .map(columns::customer)
+        .collect::<Result<_, _>>()?;
+    Ok(Candidates { found, feed })
 }
 
 pub(super) async fn linking_switch(client: &Object) -> Result<Switch, StoreError> {
@@ -114,13 +160,13 @@ impl Store {
     pub async fn asked(
         &self,
         lookup: Option<&Lookup<'_>>,
-    ) -> Result<(Switch, Vec<Customer>), StoreError> {
+    ) -> Result<(Switch, Candidates), StoreError> {
         let connection = self.connection().await?;
         let client = connection.client()?;
         let found = async {
             match lookup {
                 Some(lookup) => candidates(client, lookup).await,
-                None => Ok(Vec::new()),
+                None => Ok(Candidates::default()),
             }
         };
         let answer = try_join!(linking_switch(client), found)?;
@@ -239,7 +285,7 @@ impl Transaction {
         }
     }
 
-    pub async fn candidates(&self, lookup: &Lookup<'_>) -> Result<Vec<Customer>, StoreError> {
+    pub async fn candidates(&self, lookup: &Lookup<'_>) -> Result<Candidates, StoreError> {
         candidates(self.client()?, lookup).await
     }
 

@@ -254,8 +254,9 @@ impl Transaction {
         })
     }
 
-    /// The customer's active links of the identity's issuer and provider. The
-    /// caller holds the customer's row lock.
+    /// The active links of the identity's issuer and provider that the customer
+    /// has, or that one has who was merged into it. The caller holds the
+    /// customer's row lock.
     pub async fn links_like(
         &self,
         legal_entity: &LegalEntity,
@@ -264,12 +265,23 @@ impl Transaction {
     ) -> Result<Vec<LinkId>, StoreError> {
         const SQL: &str = "
             SELECT link_id
-              FROM identity_link
-             WHERE legal_entity = $1
-               AND customer_id = $2
-               AND issuer = $3
-               AND provider = $4
-               AND revoked_at IS NULL";
+              FROM (SELECT link_id, issuer, provider
+                      FROM identity_link
+                     WHERE legal_entity = $1
+                       AND customer_id = ANY (ARRAY(
+                               WITH RECURSIVE absorbed AS (
+                                   SELECT $2::uuid AS id
+                                    UNION
+                                   SELECT merged.customer_id
+                                     FROM absorbed
+                                     JOIN customer AS merged
+                                       ON merged.legal_entity = $1
+                                      AND merged.merged_into = absorbed.id)
+                               SELECT id FROM absorbed))
+                       AND revoked_at IS NULL
+                    OFFSET 0) AS held
+             WHERE issuer = $3
+               AND provider = $4";
         let client = self.client()?;
         let statement = client.prepare_cached(SQL).await?;
         let rows = client

@@ -14,13 +14,16 @@ pub mod baseline;
 pub mod census;
 mod columns;
 pub mod customers;
+pub mod duplicates;
 pub mod embedded;
 pub mod features;
+pub mod feeds;
 pub mod imports;
 pub mod legal_entities;
 pub mod links;
 pub mod migrations;
 pub mod outbox;
+pub mod reviews;
 
 use std::time::Duration;
 

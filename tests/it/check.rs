@@ -119,6 +119,36 @@ async fn what_would_keep_people_out_fails_the_check() {
 }
 
 #[tokio::test]
+async fn a_feed_that_is_behind_is_a_doubt_where_a_site_has_a_limit() {
+    let (tenant, database, folder) = (StubTenant::start().await, database().await, Folder::new());
+    let _store = store(database.config()).await;
+    let sql = connect(&database.config()).await;
+    let limited = format!("{}feed_max_age_minutes = 60\n", settings_file(&tenant));
+    folder.write("idlink.toml", &limited);
+    let last = || async {
+        let output = check(&folder, &connection_string(&database.config())).await;
+        assert_eq!(output.status.code(), Some(0));
+        lines(&output.stdout).pop().unwrap()
+    };
+    assert_eq!(
+        last().await,
+        "⚠ site shop: no customer feed of USMF ever came to its end, and feed_max_age_minutes = \
+         60: nobody new is created; run the Customers import"
+    );
+    crate::freshness::feed(&sql, time::Duration::seconds(90 * 60 + 5), None).await;
+    assert_eq!(
+        last().await,
+        "⚠ site shop: the customer feed of USMF is 90 minutes old, more than \
+         feed_max_age_minutes = 60: nobody new is created; run the Customers import"
+    );
+    crate::freshness::feed(&sql, time::Duration::seconds(30 * 60 + 5), None).await;
+    assert_eq!(
+        last().await,
+        "✓ site shop: the customer feed of USMF is 30 minutes old, up to 60 are allowed"
+    );
+}
+
+#[tokio::test]
 async fn a_credential_that_ended_an_hour_ago_is_none() {
     let (tenant, folder) = (StubTenant::start().await, Folder::new());
     let ended = OffsetDateTime::now_utc() - Duration::from_secs(60 * 60);

@@ -604,3 +604,26 @@ fn a_default_language_of_ones_own_must_have_every_text() {
     let text = messages.text(Topic::AlreadyLinked, Stage::SignedIn, "xx", &reference());
     assert_eq!(text, "Non (7K2M-Q9XD).");
 }
+
+#[test]
+fn a_site_may_say_how_old_its_customer_feed_may_be() {
+    let limit = |settings: &Settings| {
+        let site = settings.directory.site("shop").unwrap();
+        site.rules.feed_max_age.map(|age| age.whole_seconds())
+    };
+    assert_eq!(limit(&load(SOUND, &[])), None);
+    let day = format!("{SOUND}feed_max_age_minutes = 1440\n");
+    assert_eq!(limit(&load(&day, &[])), Some(86_400));
+    let hour = [("IDLINK__SITES__SHOP__FEED_MAX_AGE_MINUTES", "60")];
+    assert_eq!(limit(&load(&day, &hour)), Some(3_600));
+    for (given, problem) in [
+        ("0", "must be between 1 and 527040"),
+        ("527041", "must be between 1 and 527040"),
+        ("\"a day\"", "must be a whole number, is a text"),
+    ] {
+        let key = "customer_type = \"b2c\"";
+        let found = problem_with(key, &format!("{key}\nfeed_max_age_minutes = {given}"));
+        let expected = format!("idlink.toml:12: sites.shop.feed_max_age_minutes: {problem}");
+        assert_eq!(found.trim_end(), expected);
+    }
+}

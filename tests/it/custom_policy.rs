@@ -27,7 +27,7 @@ const GENERAL: &str = "We cannot sign you up at this site with these details. \
                        Please contact this site and give this reference:";
 
 /// Beginning of the text, code and name of a refusal.
-type Told = (&'static str, &'static str, &'static str);
+pub(crate) type Told = (&'static str, &'static str, &'static str);
 
 const NOT_FOUND: Told = (
     "customer_not_found",
@@ -79,7 +79,7 @@ const TRANSPORTS: [Transport; 6] = [
 ];
 
 /// What our own policies send: custom-policies.md §5.3, and what they may.
-fn claims(client_id: &str, email: &str) -> Value {
+pub(crate) fn claims(client_id: &str, email: &str) -> Value {
     json!({
         "clientId": client_id,
         "email": email,
@@ -111,7 +111,7 @@ fn federated(claims: Value, provider: &str) -> Value {
     )
 }
 
-fn signed_in(claims: Value) -> Value {
+pub(crate) fn signed_in(claims: Value) -> Value {
     with(claims, json!({"objectId": OBJECT_ID}))
 }
 
@@ -168,7 +168,7 @@ async fn answer(request: RequestBuilder, why: &str) -> Reply {
     reply
 }
 
-async fn ask(service: &Service, name: &str, claims: &Value) -> Reply {
+pub(crate) async fn ask(service: &Service, name: &str, claims: &Value) -> Reply {
     answer(request(service, name, Transport::Body, claims), name).await
 }
 
@@ -186,7 +186,7 @@ fn message(topic: &str, reference: &str) -> String {
 }
 
 /// `check-customer` lets go on, with exactly these claims beside `checkId`.
-fn assert_passed(reply: &Reply, claims: Value, why: &str) -> String {
+pub(crate) fn assert_passed(reply: &Reply, claims: Value, why: &str) -> String {
     assert_eq!(reply.status, 200, "{why}: {}", reply.text);
     let body = reply.json();
     let reference = body["checkId"].as_str().unwrap().to_owned();
@@ -197,7 +197,7 @@ fn assert_passed(reply: &Reply, claims: Value, why: &str) -> String {
 }
 
 /// `check-customer` refuses. Returns the reference in the text.
-fn assert_conflict(
+pub(crate) fn assert_conflict(
     reply: &Reply,
     (topic, code, name): Told,
     request_id: &str,
@@ -244,7 +244,7 @@ fn assert_allowed(reply: &Reply, number: &str, why: &str) -> String {
     reference
 }
 
-fn assert_blocked(reply: &Reply, topic: &str, why: &str) -> String {
+pub(crate) fn assert_blocked(reply: &Reply, topic: &str, why: &str) -> String {
     assert_eq!(reply.status, 200, "{why}: {}", reply.text);
     let body = reply.json();
     let reference = body["checkId"].as_str().unwrap().to_owned();

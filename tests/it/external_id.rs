@@ -19,12 +19,12 @@ use crate::support::postgres::{Database, connect, own_server};
 use crate::support::service::{Reply, SHOP, TRADE, send};
 
 const OBJECT_ID: &str = "e90b7d3c-6a4e-45f1-9b1c-0d4f7c2a8e66";
-const SIGN_UP: &str = "c2f1a7d0-5b57-4a8e-9c8a-3e6e54f1b0aa";
+pub(crate) const SIGN_UP: &str = "c2f1a7d0-5b57-4a8e-9c8a-3e6e54f1b0aa";
 const OTHER_SIGN_UP: &str = "0b8de2f4-7f9d-4e0e-8a37-0d2c8fb1f6c2";
 
 /// Where shapes differ between the documents and captured traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shape {
+pub(crate) enum Shape {
     Documented,
     Captured,
 }
@@ -89,7 +89,7 @@ fn event(kind: &str, callout: &str, info: Value, context: Value) -> Value {
     })
 }
 
-fn start(shape: Shape, client_id: &str, email: &str) -> Value {
+pub(crate) fn start(shape: Shape, client_id: &str, email: &str) -> Value {
     let name = match shape {
         Shape::Documented => "email",
         Shape::Captured => "EmailAddress",
@@ -105,7 +105,7 @@ fn start(shape: Shape, client_id: &str, email: &str) -> Value {
     )
 }
 
-fn submit(shape: Shape, client_id: &str, email: &str) -> Value {
+pub(crate) fn submit(shape: Shape, client_id: &str, email: &str) -> Value {
     let mut body = event(
         "attributeCollectionSubmit",
         "onAttributeCollectionSubmitCalloutData",
@@ -148,7 +148,7 @@ fn collecting(mut body: Value, attribute: Value) -> Value {
 }
 
 /// As in a token for a social user: `mail` is the directory's word, not ours.
-fn token(client_id: &str, sign_up: &str) -> Value {
+pub(crate) fn token(client_id: &str, sign_up: &str) -> Value {
     let mut context = context(client_id, sign_up);
     context["user"] = json!({
         "id": OBJECT_ID,
@@ -181,7 +181,7 @@ fn otp() -> Value {
 }
 
 /// Status, media type and the whole body.
-fn assert_reply(reply: &Reply, expected: &Value, why: &str) {
+pub(crate) fn assert_reply(reply: &Reply, expected: &Value, why: &str) {
     assert_eq!(reply.status, 200, "{why}: {}", reply.text);
     assert_eq!(reply.content_type, "application/json", "{why}");
     assert_eq!(&reply.json(), expected, "{why}");
@@ -197,7 +197,7 @@ fn start_continue() -> Value {
     }})
 }
 
-fn submit_continue() -> Value {
+pub(crate) fn submit_continue() -> Value {
     json!({ "data": {
         "@odata.type": "microsoft.graph.onAttributeCollectionSubmitResponseData",
         "actions": [{
@@ -219,7 +219,7 @@ fn submit_modify(number: &str) -> Value {
     }})
 }
 
-fn provide(number: &str, link: &str) -> Value {
+pub(crate) fn provide(number: &str, link: &str) -> Value {
     json!({ "data": {
         "@odata.type": "microsoft.graph.onTokenIssuanceStartResponseData",
         "actions": [{
@@ -240,7 +240,7 @@ fn message(reply: &Reply, why: &str) -> String {
 }
 
 /// `event` is `Start` or `Submit`. Returns the reference in the text.
-fn assert_block(reply: &Reply, event: &str, topic: &str, why: &str) -> String {
+pub(crate) fn assert_block(reply: &Reply, event: &str, topic: &str, why: &str) -> String {
     let message = message(reply, why);
     let reference = message.rsplit(' ').next().unwrap().to_owned();
     assert_eq!(message, format!("{topic} sign_up {reference}"), "{why}");

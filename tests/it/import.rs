@@ -2,7 +2,7 @@
 
 mod commands;
 mod crash;
-mod customers;
+pub(crate) mod customers;
 mod files;
 mod links;
 mod together;

@@ -279,7 +279,8 @@ async fn while_the_database_is_down_we_are_ready_and_not_healthy() {
                 "connections_in_use": 0,
                 "connections_allowed": 8
             },
-            "tenants": { "contoso": { "keys_age_seconds": null } }
+            "tenants": { "contoso": { "keys_age_seconds": null } },
+            "feeds": {}
         })
     );
     let url = desk.url("/connectors/contoso/user-flow");

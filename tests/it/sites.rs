@@ -37,13 +37,13 @@ const TRADE: &str = "5d2b6e4a-90c7-4a3f-8f15-e6c1b7a2d908";
 const SHOP: &str = "0c8f0c8a-51c5-4a44-9d57-5b1d7a6a5f11";
 const OTHER_POLICY: &str = "B2C_1_profile";
 const ADA: &str = "e90b7d3c-6a4e-45f1-9b1c-0d4f7c2a8e66";
-const KEY: &str = "trade-key-0123456789";
+pub(crate) const KEY: &str = "trade-key-0123456789";
 const PUBLIC: &str = "https://signup.contoso.example";
 
 /// The service with two sites, a tenant and a database.
-struct Desk {
+pub(crate) struct Desk {
     stub: StubTenant,
-    store: Store,
+    pub(crate) store: Store,
     url: String,
     http: reqwest::Client,
     server: ServerHandle,
@@ -61,7 +61,7 @@ async fn desk() -> Desk {
 }
 
 /// Lets the test change both sites before the service starts.
-async fn desk_with(change: impl Fn(&mut Site)) -> Desk {
+pub(crate) async fn desk_with(change: impl Fn(&mut Site)) -> Desk {
     let database = database().await;
     let store = store(database.config()).await;
     let mut desk = start(store, change).await;
@@ -152,7 +152,7 @@ impl Desk {
     }
 
     /// A person who has just signed in, as the tenant's token says it.
-    fn claims(&self, audience: &str, email: &str) -> Value {
+    pub(crate) fn claims(&self, audience: &str, email: &str) -> Value {
         let now = OffsetDateTime::now_utc().unix_timestamp();
         json!({
             "iss": self.stub.issuer(),
@@ -169,7 +169,7 @@ impl Desk {
     }
 
     /// The tenant answers any code with this token, in B2C's shape.
-    async fn issue(&self, id_token: &str) -> String {
+    pub(crate) async fn issue(&self, id_token: &str) -> String {
         let answer = format!(
             r#"{{"not_before":"1767225600","expires_in":"3600","token_type":"Bearer","x":1.50,"id_token":"{id_token}"}}"#
         );
@@ -186,7 +186,7 @@ impl Desk {
         self.stub.answer_token(answer).await;
     }
 
-    async fn redeem(&self, site: &str, client_id: &str) -> Response {
+    pub(crate) async fn redeem(&self, site: &str, client_id: &str) -> Response {
         self.post(&format!("/sites/{site}/token"))
             .form(&code(client_id))
             .send()
@@ -194,7 +194,7 @@ impl Desk {
             .unwrap()
     }
 
-    async fn link(&self, body: &Value) -> Response {
+    pub(crate) async fn link(&self, body: &Value) -> Response {
         self.post("/sites/trade/links")
             .bearer_auth(KEY)
             .json(body)
@@ -203,7 +203,7 @@ impl Desk {
             .unwrap()
     }
 
-    async fn sql(&self) -> Client {
+    pub(crate) async fn sql(&self) -> Client {
         connect(&self.database.as_ref().unwrap().config()).await
     }
 

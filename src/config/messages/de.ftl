@@ -26,6 +26,14 @@ try_again_later =
     .sign_up = Ihre Registrierung kann gerade nicht abgeschlossen werden. Ihre Angaben sind in Ordnung. Bitte versuchen Sie es in einer Minute noch einmal. Referenz: { $reference }
     .signed_in = Ihre Registrierung war erfolgreich, aber wir können Ihr Kundenkonto bei { $site } gerade nicht abrufen. Bitte melden Sie sich in einigen Minuten noch einmal an. Referenz: { $reference }
 
+records_behind =
+    .sign_up = Ihre Registrierung bei { $site } kann noch nicht abgeschlossen werden, weil unsere Kundendaten gerade aktualisiert werden. Ihre Angaben sind in Ordnung. Bitte versuchen Sie es später noch einmal. Referenz: { $reference }
+    .signed_in = Ihre Registrierung war erfolgreich, aber die Kundendaten bei { $site } werden gerade aktualisiert, deshalb können wir sie noch nicht verbinden. Bitte melden Sie sich später noch einmal an. Referenz: { $reference }
+
+not_found_yet =
+    .sign_up = Zu dieser E-Mail-Adresse haben wir bei { $site } kein Kundenkonto gefunden, unsere Kundendaten sind zurzeit aber nicht auf dem neuesten Stand. Bitte versuchen Sie es später noch einmal, oder fragen Sie bei { $site } nach und nennen Sie diese Referenz: { $reference }
+    .signed_in = Ihre Registrierung war erfolgreich, aber zu Ihrer E-Mail-Adresse haben wir bei { $site } noch kein Kundenkonto gefunden: Unsere Kundendaten sind zurzeit nicht auf dem neuesten Stand. Bitte melden Sie sich später noch einmal an, oder fragen Sie bei { $site } nach und nennen Sie diese Referenz: { $reference }
+
 not_possible =
     .sign_up = Mit diesen Angaben können wir Sie bei { $site } nicht registrieren. Bitte melden Sie sich bei { $site } und nennen Sie diese Referenz: { $reference }
     .signed_in = Ihre Registrierung war erfolgreich, aber wir konnten sie mit keinem Kundenkonto bei { $site } verbinden. Bitte melden Sie sich bei { $site } und nennen Sie diese Referenz: { $reference }

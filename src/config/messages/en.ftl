@@ -25,6 +25,14 @@ try_again_later =
     .sign_up = We cannot complete your sign-up right now. Nothing is wrong with what you entered. Please try again in a minute. Reference: { $reference }
     .signed_in = Your sign-up was successful, but we cannot look up your customer account at { $site } right now. Please sign in again in a few minutes. Reference: { $reference }
 
+records_behind =
+    .sign_up = We cannot complete your sign-up at { $site } yet, because our customer records are still being brought up to date. Nothing is wrong with what you entered. Please try again later. Reference: { $reference }
+    .signed_in = Your sign-up was successful, but the customer records of { $site } are still being brought up to date, so we cannot connect it yet. Please sign in again later. Reference: { $reference }
+
+not_found_yet =
+    .sign_up = We could not find a customer account at { $site } for this email address, but our customer records are not up to date at the moment. Please try again later, or contact { $site } and give this reference: { $reference }
+    .signed_in = Your sign-up was successful, but we could not find a customer account at { $site } for your email address yet: our customer records are not up to date at the moment. Please sign in again later, or contact { $site } and give this reference: { $reference }
+
 not_possible =
     .sign_up = We cannot sign you up at { $site } with these details. Please contact { $site } and give this reference: { $reference }
     .signed_in = Your sign-up was successful, but we could not connect it to a customer account at { $site }. Please contact { $site } and give this reference: { $reference }

@@ -58,7 +58,15 @@ impl Lane {
                                      AND other.customer_number <> staged.customer_number
                                      AND staged.kind = 'person'
                                      AND NOT staged.is_b2b
-                                     AND staged.state = 'active') AS is_withheld
+                                     AND staged.state = 'active'
+                                     AND NOT EXISTS (
+                                         SELECT 1
+                                           FROM import_review AS settled
+                                          WHERE settled.legal_entity = $1
+                                            AND settled.customer_number = staged.customer_number
+                                            AND settled.reason = 'address_of_sign_up'
+                                            AND settled.settled_with = other.customer_id)
+                         ) AS is_withheld
                   FROM staged
                   LEFT JOIN customer USING (legal_entity, customer_number)
                  WHERE staged.legal_entity = $1
@@ -113,7 +121,7 @@ impl Lane {
                    AND kind = 'person'
                    AND state = 'active'
                    AND email_canonical IS NOT NULL
-                   AND email_origin <> 'typed'
+                   AND email_origin IN ('imported', 'proven')
                    AND NOT ($2 AND origin = 'import')
                    AND NOT EXISTS (SELECT 1
                                      FROM staged
@@ -135,7 +143,7 @@ impl Lane {
                        AND customer.is_b2b = shared.is_b2b
                        AND customer.kind = 'person'
                        AND customer.state = 'active'
-                       AND customer.email_origin <> 'typed') < 2
+                       AND customer.email_origin IN ('imported', 'proven')) < 2
              ORDER BY numbers
              LIMIT $3";
         let full = feed == Feed::Full;

@@ -365,6 +365,8 @@ impl Lane {
                        THEN customer.email_version
                        WHEN replaced.email_canonical IS NOT NULL THEN $6::smallint END,
                    email_origin = CASE WHEN customer.email_origin = 'proven' THEN 'proven'
+                       WHEN customer.email_origin = 'wrong'
+                        AND customer.email_canonical = replaced.email_canonical THEN 'wrong'
                        WHEN replaced.email_original IS NOT NULL THEN 'imported' END,
                    imported_digest = replaced.digest, imported_state = 'merged',
                    import_id = $4, changed_at = $5,

@@ -8,11 +8,13 @@
 //! - A state that staff has given stays, as long as the file says what it said
 //!   before. When the file changes its mind, blocked always counts, and any
 //!   other state only where nobody has ruled since.
+//! - An address that staff has found wrong stays so until the file brings
+//!   another one.
 //! - A customer that a sign-up created is the file's from the first row that
 //!   brings its number and its address. With another address, the number is
 //!   taken to have been given twice.
 //! - A row whose address belongs to a customer that a sign-up created is not
-//!   put beside it.
+//!   put beside it, unless staff has said how the two stand to each other.
 
 use serde_json::json;
 use time::OffsetDateTime;
@@ -70,6 +72,12 @@ const UPSERT: &str = "
            AND staged.kind = 'person'
            AND NOT staged.is_b2b
            AND staged.state = 'active'
+           AND NOT EXISTS (SELECT 1
+                             FROM import_review AS settled
+                            WHERE settled.legal_entity = $1
+                              AND settled.customer_number = staged.customer_number
+                              AND settled.reason = 'address_of_sign_up'
+                              AND settled.settled_with = other.customer_id)
          WHERE staged.ctid >= $2::text::tid
            AND staged.ctid < $3::text::tid
            AND staged.legal_entity = $1
@@ -107,6 +115,8 @@ const UPSERT: &str = "
                    THEN customer.email_version
                    WHEN found.email_canonical IS NOT NULL THEN $6::smallint END,
                email_origin = CASE WHEN customer.email_origin = 'proven' THEN 'proven'
+                   WHEN customer.email_origin = 'wrong'
+                    AND customer.email_canonical = found.email_canonical THEN 'wrong'
                    WHEN found.email_original IS NOT NULL THEN 'imported' END,
                state = CASE
                    WHEN found.state = customer.imported_state

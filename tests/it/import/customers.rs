@@ -120,7 +120,7 @@ pub(crate) fn lines(records: Vec<CustomerRecord>) -> Vec<Row<CustomerRecord>> {
         .collect()
 }
 
-async fn import(desk: &Desk, feed: Feed, records: Vec<CustomerRecord>) -> Counts {
+pub(crate) async fn import(desk: &Desk, feed: Feed, records: Vec<CustomerRecord>) -> Counts {
     let (summary, _) = import_rows(desk, plan(feed), lines(records)).await;
     let summary = summary.unwrap();
     let [(_, counts)] = summary.legal_entities[..] else {
@@ -129,7 +129,7 @@ async fn import(desk: &Desk, feed: Feed, records: Vec<CustomerRecord>) -> Counts
     counts
 }
 
-async fn state(desk: &Desk, number: &str) -> CustomerState {
+pub(crate) async fn state(desk: &Desk, number: &str) -> CustomerState {
     let number = CustomerNumber::parse(number).unwrap();
     let file = desk.store.customer(&usmf(), &number).await.unwrap();
     file.unwrap().state

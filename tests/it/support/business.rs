@@ -63,6 +63,7 @@ pub(crate) fn site(customer_type: CustomerType) -> Site {
             unverified_email: UnverifiedEmail::Refuse,
             customer_email: CustomerEmail::Any,
             second_identity: SecondIdentity::Refuse,
+            feed_max_age: None,
         },
         outage: Outage::Refuse,
         disclosure: Disclosure::Specific,

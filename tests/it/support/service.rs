@@ -101,6 +101,12 @@ impl Service {
         self.client.post(format!("{}{path}", self.url))
     }
 
+    /// A page of the operators' port.
+    pub(crate) fn management(&self, path: &str) -> RequestBuilder {
+        let address = self.running.management_address;
+        self.client.get(format!("http://{address}{path}"))
+    }
+
     pub(crate) fn get(&self, path: &str) -> RequestBuilder {
         self.client.get(format!("{}{path}", self.url))
     }
