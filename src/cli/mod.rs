@@ -6,6 +6,7 @@ macro_rules! println {
 }
 
 mod attempt;
+mod bench;
 mod check;
 mod context;
 mod customer;
@@ -53,6 +54,7 @@ enum Command {
     Customer(customer::CustomerCommand),
     Link(link::LinkCommand),
     Import(import::ImportCommand),
+    Bench(bench::BenchCommand),
     Attempt(attempt::AttemptCommand),
     Sample(sample::SampleCommand),
     Simulate(simulate::SimulateCommand),
@@ -95,6 +97,7 @@ impl CommandLine {
             Command::Customer(command) => command.run(&context).await?,
             Command::Link(command) => command.run(&context).await?,
             Command::Import(command) => command.run(&context).await?,
+            Command::Bench(command) => command.run(&context).await?,
             Command::Attempt(command) => command.run(&context).await?,
             Command::Sample(command) => command.run()?,
             Command::Simulate(command) => command.run(&context).await?,

@@ -207,6 +207,14 @@ impl Embedded {
         config(&self.postmaster.sockets, database)
     }
 
+    /// Where other programs find `database`.
+    pub fn connection_string(&self, database: &str) -> String {
+        format!(
+            "host={} user={ROLE} dbname={database}",
+            self.postmaster.sockets.display()
+        )
+    }
+
     /// Makes `database` unless it is there. Two processes may do so at once.
     pub async fn ensure_database(&self, database: &str) -> Result<()> {
         let client = connect(&self.config("postgres")).await?;

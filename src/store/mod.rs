@@ -10,6 +10,7 @@
 pub mod address;
 pub mod attempts;
 pub mod audit;
+pub mod baseline;
 pub mod census;
 mod columns;
 pub mod customers;

@@ -1,4 +1,7 @@
 //! Customers and links from files.
 
+mod crash;
 mod customers;
 mod files;
+mod links;
+mod together;

@@ -28,6 +28,7 @@ mod oidc;
 mod outages;
 mod overtaken;
 mod server;
+mod simulate;
 mod sites;
 mod staff;
 mod support;

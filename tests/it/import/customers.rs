@@ -24,10 +24,10 @@ use crate::linking::{Desk, check_invariants, desk, number, refusal};
 use crate::support::business::{OnFile, identity, proven, site, usmf};
 
 /// Rows that were never in a file.
-struct Listed(VecDeque<Row<CustomerRecord>>);
+pub(crate) struct Listed<T>(pub(crate) VecDeque<Row<T>>);
 
-impl Rows<CustomerRecord> for Listed {
-    fn next_row(&mut self) -> Result<Option<Row<CustomerRecord>>, Unreadable> {
+impl<T: Send> Rows<T> for Listed<T> {
+    fn next_row(&mut self) -> Result<Option<Row<T>>, Unreadable> {
         Ok(self.0.pop_front())
     }
 }
@@ -74,14 +74,14 @@ pub(crate) fn customer(number: &str, address: &str) -> CustomerRecord {
     }
 }
 
-fn replaced(number: &str, by: &str) -> CustomerRecord {
+pub(crate) fn replaced(number: &str, by: &str) -> CustomerRecord {
     CustomerRecord {
         replaced_by: CustomerNumber::parse(by),
         ..customer(number, "")
     }
 }
 
-fn plan(feed: Feed) -> Plan {
+pub(crate) fn plan(feed: Feed) -> Plan {
     Plan {
         legal_entities: vec![usmf()],
         feed,
@@ -93,7 +93,7 @@ fn plan(feed: Feed) -> Plan {
     }
 }
 
-async fn import_rows(
+pub(crate) async fn import_rows(
     desk: &Desk,
     plan: Plan,
     rows: Vec<Row<CustomerRecord>>,
@@ -114,7 +114,7 @@ async fn import_rows(
 }
 
 /// Records from line 2 on.
-fn lines(records: Vec<CustomerRecord>) -> Vec<Row<CustomerRecord>> {
+pub(crate) fn lines(records: Vec<CustomerRecord>) -> Vec<Row<CustomerRecord>> {
     let rows = records.into_iter().zip(2..);
     rows.map(|(record, line)| Row::Good { line, record })
         .collect()
@@ -135,7 +135,7 @@ async fn state(desk: &Desk, number: &str) -> CustomerState {
     file.unwrap().state
 }
 
-async fn reasons(desk: &Desk) -> Vec<(String, String)> {
+pub(crate) async fn reasons(desk: &Desk) -> Vec<(String, String)> {
     let reviews = desk.store.open_reviews(&usmf()).await.unwrap();
     let reviews = reviews.into_iter();
     reviews
