@@ -4,4 +4,5 @@ mod crash;
 mod customers;
 mod files;
 mod links;
+mod sample;
 mod together;
