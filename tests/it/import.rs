@@ -1,5 +1,6 @@
 //! Customers and links from files.
 
+mod commands;
 mod crash;
 mod customers;
 mod files;

@@ -87,8 +87,8 @@ impl Progress for Shown {
         };
         match &self.0.bar {
             Some(bar) => {
-                bar.reset();
                 bar.set_style(style(of));
+                bar.reset();
                 bar.set_prefix(words(phase));
                 bar.set_message("");
                 match of {
