@@ -117,7 +117,9 @@ impl SimulateCommand {
         bar.finish();
         let to_fix = result.to_fix.len() as u64;
         result.to_fix.write(&self.output, &population)?;
-        let name = self.against.as_ref().map(|file| file.display().to_string());
+        // The page may be handed on: folders are nobody's business.
+        let name = self.against.as_deref().and_then(Path::file_name);
+        let name = name.map(|name| name.to_string_lossy().into_owned());
         let content = Content {
             made_at: when(OffsetDateTime::now_utc()),
             source,

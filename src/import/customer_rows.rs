@@ -51,7 +51,10 @@ struct Columns {
 impl CustomerRows {
     /// Opens a file and reads its headings.
     pub fn open(source: &Source, reading: &Reading, meter: &Meter) -> Result<Self, Unreadable> {
-        let table = Table::open(source, reading, &FIELDS, meter)?;
+        Self::of(Table::open(source, reading, &FIELDS, meter)?, reading)
+    }
+
+    fn of(table: Table, reading: &Reading) -> Result<Self, Unreadable> {
         let columns = Columns::bind(&table, reading)?;
         let entities = Entities::of(&table);
         Ok(Self {
@@ -197,5 +200,68 @@ impl Columns {
                  offset it counts as UTC",
             )
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use proptest::prelude::*;
+
+    use super::super::profile::Profile;
+    use super::super::source::{Content, Expansion};
+    use super::*;
+
+    /// The lines of all rows, and how the reading ended.
+    fn lines(content: Vec<u8>) -> Result<(Vec<u64>, Result<(), Unreadable>), String> {
+        let reading = Reading::of(Profile::idlink());
+        let content = Box::new(Cursor::new(content));
+        let content = Content::of(content, Expansion::default(), &Meter::default());
+        let content = content.map_err(|error| error.to_string())?;
+        let table = Table::of(content, &reading, &FIELDS)?;
+        let mut rows = CustomerRows::of(table, &reading).map_err(|error| error.to_string())?;
+        let mut lines = Vec::new();
+        loop {
+            match rows.next_row() {
+                Ok(None) => return Ok((lines, Ok(()))),
+                Ok(Some(Row::Good { line, .. })) => lines.push(line),
+                Ok(Some(Row::Bad(rejected))) => lines.push(rejected.line),
+                Err(error) => return Ok((lines, Err(error))),
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_fail_otherwise(content in proptest::collection::vec(any::<u8>(), 0..400)) {
+            drop(lines(content));
+        }
+
+        /// Each row begins on a line of its own, behind the one before, and
+        /// none is left out: every line that is not blank is a row or within
+        /// quotes.
+        #[test]
+        fn rows_come_in_the_order_of_their_lines(
+            body in "([a-zA-Z0-9@.]{0,3}[,,,,\"\r\n]){0,60}"
+        ) {
+            let header = "customer_number,kind,type,email\n";
+            let (lines, end) = lines(format!("{header}{body}").into_bytes()).unwrap();
+            prop_assert!(lines.is_sorted_by(|one, next| one < next), "{:?}", lines);
+            if !body.contains('"') {
+                let expected = body
+                    .replace("\r\n", "\n")
+                    .split(['\r', '\n'])
+                    .filter(|line| line.contains(|c: char| c != ','))
+                    .count();
+                prop_assert!(end.is_ok());
+                prop_assert!(lines.len() >= expected, "{:?}", lines);
+            }
+        }
+
+        #[test]
+        fn objects_do_not_make_it_fail_otherwise(body in "\\{\"(email|kind)\":[\\{\\}\\[\\]\",:0-9a-u\\\\ \n]{0,60}") {
+            drop(lines(body.into_bytes()));
+        }
     }
 }

@@ -120,7 +120,12 @@ impl Table {
             .map_err(Unreadable)
     }
 
-    fn of(content: Content, reading: &Reading, fields: &[Field]) -> Result<Self, String> {
+    /// The same of what is open already.
+    pub(super) fn of(
+        content: Content,
+        reading: &Reading,
+        fields: &[Field],
+    ) -> Result<Self, String> {
         let text = Text::new(content, reading.encoding).map_err(|error| error.to_string())?;
         let mut window = Window::new(text);
         if !window.skip_line_ends().map_err(|error| error.to_string())? {

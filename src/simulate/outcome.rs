@@ -200,6 +200,12 @@ impl Judge {
 }
 
 fn outcome(person: &Person, decision: Option<&Decision>, rules: &Rules) -> Outcome {
+    if person.kind == CustomerKind::Organisation {
+        return Outcome::Organisation;
+    }
+    if person.customer_type != rules.customer_type {
+        return Outcome::OtherType;
+    }
     match person.state {
         CustomerState::Active => {}
         CustomerState::Pending => return Outcome::Pending,
@@ -207,12 +213,6 @@ fn outcome(person: &Person, decision: Option<&Decision>, rules: &Rules) -> Outco
         CustomerState::Gone | CustomerState::Merged | CustomerState::Erased => {
             return Outcome::Retired;
         }
-    }
-    if person.kind == CustomerKind::Organisation {
-        return Outcome::Organisation;
-    }
-    if person.customer_type != rules.customer_type {
-        return Outcome::OtherType;
     }
     if person.is_linked {
         return Outcome::AlreadyLinked;

@@ -1,7 +1,7 @@
 //! All customers at once, in a few bytes each: what the rules ask of them, a
 //! digest in place of the address, and their numbers.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use uuid::Uuid;
 
@@ -85,7 +85,8 @@ pub struct Population {
     entities: Vec<LegalEntity>,
     people: Vec<Person>,
     numbers: Vec<u8>,
-    hasher: RandomState,
+    /// Always the same, so that tables come out in the same order.
+    hasher: BuildHasherDefault<DefaultHasher>,
     pub(super) domains: Domains,
     /// Rows that say no customer, by legal entity, and of nobody's that is
     /// known.
@@ -103,7 +104,7 @@ impl Population {
             entities,
             people: Vec::new(),
             numbers: Vec::new(),
-            hasher: RandomState::new(),
+            hasher: BuildHasherDefault::new(),
             domains: Domains::default(),
             unreadable_of_nobody: 0,
             superseded: 0,

@@ -101,7 +101,8 @@ struct SiteView {
     entity: String,
     customer_type: &'static str,
     rules: String,
-    customers: Figure,
+    /// Whom it sells to.
+    own: Figure,
     link: Figure,
     link_percent: String,
     segments: Vec<Segment>,
@@ -148,6 +149,8 @@ struct Page {
     identities: Option<Part>,
     identity_note: String,
     changes: Option<Part>,
+    /// What the words for outcomes mean.
+    glossary: Vec<(&'static str, &'static str)>,
 }
 
 /// Colours by what is to be done.
@@ -190,11 +193,15 @@ fn note(outcome: Outcome) -> &'static str {
         }
         Outcome::Organisation => "Only persons sign up.",
         Outcome::OtherType => "Found at the site that sells to them.",
-        Outcome::Link
-        | Outcome::AlreadyLinked
-        | Outcome::Pending
-        | Outcome::Blocked
-        | Outcome::Retired => "",
+        Outcome::Link => {
+            "The address on file is this customer's only: whoever proves it is linked."
+        }
+        Outcome::AlreadyLinked => "Keeps its link whatever the rules would say today.",
+        Outcome::Pending => "Becomes a candidate when somebody approves it.",
+        Outcome::Blocked => "Found by nobody.",
+        Outcome::Retired => {
+            "Another customer has taken its place, or the last full feed came without it."
+        }
     }
 }
 
@@ -247,6 +254,10 @@ fn page(content: &Content<'_>) -> Page {
         identities: content.identities.map(identities),
         identity_note: content.identities.map(identity_note).unwrap_or_default(),
         changes: content.changes.map(changes),
+        glossary: Outcome::ALL
+            .into_iter()
+            .map(|outcome| (outcome.title(), note(outcome)))
+            .collect(),
     }
 }
 
@@ -374,6 +385,13 @@ fn site_view(tally: &SiteTally) -> SiteView {
         .into_iter()
         .max();
     let link = tally.customers.of(Outcome::Link);
+    let others = Outcome::ALL
+        .into_iter()
+        .filter(|outcome| class(*outcome) == "other");
+    let own = all
+        - others
+            .map(|outcome| tally.customers.of(outcome))
+            .sum::<u64>();
     let rows = Outcome::ALL
         .into_iter()
         .filter(|outcome| tally.customers.of(*outcome) > 0)
@@ -381,7 +399,7 @@ fn site_view(tally: &SiteTally) -> SiteView {
             let count = tally.customers.of(outcome);
             Bar {
                 label: outcome.title().to_owned(),
-                note: note(outcome),
+                note: "",
                 percent: percent(count, all),
                 width: scaled(count, most),
                 figure: count.into(),
@@ -405,9 +423,9 @@ fn site_view(tally: &SiteTally) -> SiteView {
             CustomerType::B2c => "B2C",
         },
         rules: rules(&tally.site),
-        customers: all.into(),
+        own: own.into(),
         link: link.into(),
-        link_percent: percent(link, all),
+        link_percent: percent(link, own),
         segments: segments(tally),
         summary: summary(tally),
         rows: rows.collect(),

@@ -5,4 +5,5 @@ mod crash;
 pub(crate) mod customers;
 mod files;
 mod links;
+mod sample;
 mod together;

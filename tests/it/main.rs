@@ -36,6 +36,7 @@ mod policy_set;
 mod policy_show;
 mod reviews;
 mod server;
+mod simulate;
 mod sites;
 mod staff;
 mod support;

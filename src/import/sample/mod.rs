@@ -391,3 +391,92 @@ fn write_row(out: &mut Vec<u8>, cells: &[&str]) {
     }
     out.push(b'\n');
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::digest::{SHA256, digest};
+
+    use super::*;
+
+    fn written(count: u64, seed: u64, layout: Layout) -> Vec<u8> {
+        let sample = Sample {
+            count,
+            seed,
+            legal_entities: LEGAL_ENTITIES.map(str::to_owned).to_vec(),
+            layout,
+        };
+        let mut out = Vec::new();
+        sample.write(&mut out).unwrap();
+        out
+    }
+
+    fn hexadecimal(bytes: &[u8]) -> String {
+        let digest = digest(&SHA256, bytes);
+        digest.as_ref().iter().map(|b| format!("{b:02x}")).collect()
+    }
+
+    /// Other bytes would make measurements of before and after different
+    /// things, and break what others have written down.
+    #[test]
+    fn the_same_seed_makes_the_same_bytes_for_ever() {
+        let cases = [
+            (
+                Layout::Idlink,
+                "a0935c86cb052a6d3106b31401574c846699fdadb27ccf17c115c41ede1317a4",
+            ),
+            (
+                Layout::DynamicsCustomersV3,
+                "8ccfd98901e8221384f930809003ae6ce0e46d1858a611de8ac09f783dbca5cf",
+            ),
+        ];
+        for (layout, expected) in cases {
+            let first = written(1000, 1, layout);
+            assert_eq!(hexadecimal(&first), expected, "{layout:?}");
+            assert_ne!(first, written(1000, 2, layout), "another seed");
+        }
+    }
+
+    #[test]
+    fn no_address_can_be_anybodys() {
+        let text = String::from_utf8(written(20_000, 3, Layout::Idlink)).unwrap();
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let mut addresses = 0;
+        for row in reader.records() {
+            let row = row.unwrap();
+            let email = row[5].trim().trim_end_matches('.').to_ascii_lowercase();
+            let Some((_, domain)) = email.rsplit_once('@') else {
+                continue;
+            };
+            addresses += 1;
+            let domain = domain.trim();
+            let reserved = ["example.com", "example.org", "example.net", "example"];
+            let is_below = |name: &str| {
+                domain
+                    .strip_suffix(name)
+                    .is_some_and(|sub| sub.is_empty() || sub.ends_with('.'))
+            };
+            assert!(reserved.into_iter().any(is_below), "{domain}");
+        }
+        assert!(addresses > 18_000, "{addresses}");
+    }
+
+    #[test]
+    fn everybody_has_a_number_of_their_own_and_old_numbers_lead_to_new_ones() {
+        let text = String::from_utf8(written(20_000, 4, Layout::Idlink)).unwrap();
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+        let numbers: std::collections::BTreeSet<_> = rows
+            .iter()
+            .map(|row| (row[0].to_owned(), row[1].to_owned()))
+            .collect();
+        assert_eq!((rows.len(), numbers.len()), (20_000, 20_000));
+        let replaced: Vec<_> = rows.iter().filter(|row| !row[7].is_empty()).collect();
+        assert!(replaced.len() > 50, "{}", replaced.len());
+        for row in replaced {
+            assert!(
+                numbers.contains(&(row[0].to_owned(), row[7].to_owned())),
+                "{row:?}"
+            );
+        }
+    }
+}

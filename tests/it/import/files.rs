@@ -707,3 +707,12 @@ fn a_rejected_object_is_kept_as_it_stood() {
     let expected = "\"{\"\"customer_number\"\":\"\"C1\"\",\"\"other\"\":\"\"x\"\"}\"";
     assert!(written.contains(expected), "{written}");
 }
+
+/// What becomes of each row of a file that is there already.
+pub(super) fn all_rows(path: &std::path::Path, profile: Profile) -> Vec<String> {
+    let source = Source::File(path.to_owned());
+    let rows = CustomerRows::open(&source, &Reading::of(profile), &Meter::default());
+    let (rows, end) = read_all(rows.unwrap());
+    assert_eq!(end, None);
+    rows
+}
