@@ -248,12 +248,16 @@ impl Lanes {
         let of = blocks.iter().map(|blocks| u64::from(*blocks)).sum();
         self.shared.progress().begin(Phase::Applying, Some(of));
         let done = Mutex::new((0_u64, tally));
-        let applying = self.lanes.iter().zip(blocks).map(|(lane, blocks)| {
+        let applying = self.lanes.iter().zip(blocks).enumerate();
+        let applying = applying.map(|(n, (lane, blocks))| {
             let done = &done;
             async move {
                 let mut pace = Pace::new();
                 let mut from = 0;
                 while from < blocks {
+                    if n == 0 {
+                        lane.refresh_statistics().await?;
+                    }
                     let chunk = pace.next(from, blocks);
                     for legal_entity in lane.legal_entities_in(chunk).await? {
                         let begun = Instant::now();

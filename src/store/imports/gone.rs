@@ -83,7 +83,7 @@ impl Lane {
                   AND customer.customer_id = vanished.customer_id
                   AND customer.state IN ('active', 'pending', 'blocked')
             RETURNING customer.customer_id, customer.state_before_gone";
-        self.begin().await?;
+        self.begin_by_index().await?;
         let (from, to) = chunk.bounds();
         let client = self.client()?;
         let rows = client

@@ -123,6 +123,20 @@ impl Lane {
         Ok(self.client()?.batch_execute(SQL).await?)
     }
 
+    /// Begins a transaction about a few rows, each of which an index finds. A
+    /// table that is being filled is larger than its statistics say, and by
+    /// them, reading all of a legal entity may look cheaper.
+    pub(super) async fn begin_by_index(&self) -> Result<(), StoreError> {
+        const SQL: &str = "
+            BEGIN ISOLATION LEVEL READ COMMITTED;
+            SET LOCAL enable_hashjoin = off;
+            SET LOCAL enable_mergejoin = off;
+            SET LOCAL enable_material = off;
+            SET LOCAL enable_bitmapscan = off;
+            SET LOCAL enable_seqscan = off";
+        Ok(self.client()?.batch_execute(SQL).await?)
+    }
+
     pub(super) async fn commit(&self) -> Result<(), StoreError> {
         Ok(self.client()?.batch_execute("COMMIT").await?)
     }
@@ -215,6 +229,22 @@ impl Lane {
                 })
             })
             .collect()
+    }
+
+    /// Looks at the customers anew when they have become twice as many as the
+    /// statistics know, without which the chunks would not be found by index.
+    pub async fn refresh_statistics(&self) -> Result<(), StoreError> {
+        const IS_OUTGROWN: &str = "
+            SELECT reltuples < 0
+                   OR pg_relation_size(oid) > 2 * relpages * current_setting('block_size')::bigint
+              FROM pg_class
+             WHERE oid = 'customer'::regclass";
+        let client = self.client()?;
+        let statement = client.prepare_cached(IS_OUTGROWN).await?;
+        if client.query_one(&statement, &[]).await?.try_get(0)? {
+            client.batch_execute("ANALYZE customer").await?;
+        }
+        Ok(())
     }
 
     /// How many blocks the staged rows take.

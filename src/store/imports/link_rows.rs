@@ -153,7 +153,7 @@ impl Lane {
                AND customer_number = ANY($2)
              ORDER BY customer_id
                FOR NO KEY UPDATE";
-        self.begin().await?;
+        self.begin_by_index().await?;
         let rows = self
             .client()?
             .query(SQL, &[&legal_entity.as_str(), &numbers])

@@ -172,8 +172,10 @@ impl Lane {
                AND customer.state IS DISTINCT FROM 'erased'
                AND (customer.state IS DISTINCT FROM 'merged'
                     OR customer.imported_digest IS DISTINCT FROM staged.digest)";
+        self.begin_by_index().await?;
         let client = self.client()?;
         client.batch_execute(SQL).await?;
+        self.commit().await?;
         client
             .batch_execute("CREATE INDEX ON replaced (row_no); ANALYZE replaced")
             .await?;
@@ -214,7 +216,7 @@ impl Lane {
         import_id: Uuid,
         now: OffsetDateTime,
     ) -> Result<Replacements, StoreError> {
-        self.begin().await?;
+        self.begin_by_index().await?;
         let mut family = self.family(legal_entity, rows).await?;
         let mut done = Replacements::default();
         let (mut new, mut known, mut ruled) = (Merges::default(), Merges::default(), Vec::new());
@@ -267,7 +269,12 @@ impl Lane {
             SELECT customer_id, customer_number, state, imported_state, merged_into
               FROM customer
              WHERE legal_entity = $1
-               AND (customer_number = ANY($2) OR customer_id = ANY($3))";
+               AND customer_number = ANY($2)
+             UNION
+            SELECT customer_id, customer_number, state, imported_state, merged_into
+              FROM customer
+             WHERE legal_entity = $1
+               AND customer_id = ANY($3)";
         let mut numbers: Vec<&str> = rows
             .iter()
             .flat_map(|row| [row.number.as_str(), row.replaced_by.as_str()])

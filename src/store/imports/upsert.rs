@@ -187,7 +187,7 @@ impl Lane {
         import_id: Uuid,
         now: OffsetDateTime,
     ) -> Result<Applied, StoreError> {
-        self.begin().await?;
+        self.begin_by_index().await?;
         self.hold_gate(legal_entity).await?;
         let (from, to) = chunk.bounds();
         let client = self.client()?;
