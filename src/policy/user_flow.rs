@@ -27,6 +27,7 @@ mod b2c;
 mod export;
 mod external_id;
 mod json;
+mod origin;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -116,6 +117,7 @@ pub fn check(
     }
     let export = Export::read(&documents)?;
     let mut findings = Findings::default();
+    origin::check(export.flow.node(), &documents, &mut findings);
     match export.flow {
         Flow::B2c(flow) => b2c::check(flow, &export, attributes, &mut findings),
         Flow::ExternalId(flow) => external_id::check(flow, &export, attributes, &mut findings),

@@ -298,6 +298,32 @@ fn a_user_flow_is_checked_by_its_export() {
     );
 }
 
+/// As PowerShell 5 writes what it prints into a file.
+#[test]
+fn an_export_may_be_in_utf_16() {
+    let folder = Folder::new();
+    let flow = r#"{"id": "B2C_1_signup", "userFlowType": "signUpOrSignIn"}"#;
+    let units = flow.encode_utf16().flat_map(u16::to_le_bytes);
+    let bytes: Vec<u8> = [0xff, 0xfe].into_iter().chain(units).collect();
+    fs::write(folder.0.join("flow.json"), bytes).unwrap();
+    let output = check(&folder.0, &["--flow", "flow.json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stdout(&output);
+    assert!(
+        said.contains("F01") && said.contains("in 1 user flow"),
+        "{said}"
+    );
+    // Nothing is said of what cannot be read.
+    fs::write(folder.0.join("flow.json"), b"{\"id\": \"\xff\"}").unwrap();
+    let output = check(&folder.0, &["--flow", "flow.json"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = stderr(&output);
+    assert!(
+        said.contains("flow.json") && said.contains("no text"),
+        "{said}"
+    );
+}
+
 #[test]
 fn files_do_not_command_the_terminal() {
     let child = CHILD.replace("\"phone\"", "\"ph\u{9b}2Jone\"");

@@ -82,10 +82,24 @@ fn filled(text: &str, settings: &BTreeMap<String, String>) -> String {
 
 /// The set on our own base, as it is built for an environment.
 fn built(environment: &str) -> PolicySet {
+    put_together(environment, &|_, text| text)
+}
+
+/// The set for production on our own base, each file of which was changed.
+fn built_on(change: &dyn Fn(&str, String) -> String) -> PolicySet {
+    put_together("Production", change)
+}
+
+fn put_together(environment: &str, change: &dyn Fn(&str, String) -> String) -> PolicySet {
     let mut files = Vec::new();
     for set in ["base", "custom"] {
         let settings = settings(set, environment);
         for (path, text) in texts(set) {
+            let text = if set == "base" {
+                change(&path, text)
+            } else {
+                text
+            };
             files.push((format!("{set}/{path}"), filled(&text, &settings)));
         }
     }

@@ -159,8 +159,8 @@ impl CheckCommand {
             let mut files = Vec::new();
             for path in exports(path).map_err(|error| misuse(&error))? {
                 let text = fs::read(&path).map_err(|error| misuse(&error))?;
-                let text = String::from_utf8(text).map_err(|_| misuse(&"not in UTF-8"))?;
-                let text = text.trim_start_matches('\u{feff}');
+                let text = user_flow::text(&text)
+                    .ok_or_else(|| misuse(&format!("{} is no text", path.display())))?;
                 files.push(sources.add(path, text));
             }
             let found = user_flow::check(sources, &files, &attributes);

@@ -29,10 +29,17 @@ pub(super) fn check(
 }
 
 fn kind(flow: &Node, findings: &mut Findings) {
-    let Some(node) = flow.get("userFlowType") else {
+    let stated = flow.get("userFlowType");
+    let Some((node, written)) = stated.and_then(|node| Some((node, node.text()?))) else {
+        findings.add(
+            KIND,
+            Severity::Warning,
+            stated.unwrap_or(flow),
+            "the export does not say what the flow is for",
+            "export the flow itself: identity/b2cUserFlows/ID",
+        );
         return;
     };
-    let Some(written) = node.text() else { return };
     if !["signup", "signuporsignin"].contains(&written.to_ascii_lowercase().as_str()) {
         findings.add(
             KIND,
@@ -342,8 +349,17 @@ fn certificates(configuration: &Node, findings: &mut Findings) {
 
 /// `https://HOST/connectors/TENANT/END`.
 pub(super) fn address(node: &Node, end: &str, findings: &mut Findings) {
-    let Some(written) = node.text() else { return };
     let right = format!("https://HOST/connectors/TENANT/{end}");
+    let Some(written) = node.text() else {
+        findings.add(
+            ADDRESS,
+            Severity::Warning,
+            node,
+            "the export does not say which address is called",
+            format!("look whether it is {right}"),
+        );
+        return;
+    };
     let Ok(url) = url::Url::parse(written) else {
         findings.add(
             ADDRESS,

@@ -28,7 +28,7 @@ pub(super) enum Flow<'a> {
 }
 
 impl<'a> Flow<'a> {
-    fn node(self) -> &'a Node {
+    pub(super) fn node(self) -> &'a Node {
         match self {
             Self::B2c(node) | Self::ExternalId(node) => node,
         }

@@ -55,11 +55,20 @@ fn inputs(flow: &Node, attributes: &Attributes, findings: &mut Findings) {
         return;
     };
     let inputs = views.iter().filter_map(|view| view.get("inputs")?.items());
+    let mut has_address = false;
     for input in inputs.flatten() {
-        let Some(node) = input.get("attribute") else {
+        let named = input.get("attribute");
+        let Some((node, id)) = named.and_then(|node| Some((node, node.text()?))) else {
+            findings.add(
+                ATTRIBUTE,
+                Severity::Warning,
+                named.unwrap_or(input),
+                "the export does not say which attribute this input is for",
+                "look in the admin center, User flows > the flow > Page layouts: the customer number must not be among them",
+            );
             continue;
         };
-        let Some(id) = node.text() else { continue };
+        has_address |= id.eq_ignore_ascii_case("email");
         let is = |key: &str| input.get(key).and_then(Node::flag);
         let hidden = is("hidden") == Some(true);
         let editable = is("editable") != Some(false);
@@ -86,6 +95,15 @@ fn inputs(flow: &Node, attributes: &Attributes, findings: &mut Findings) {
                 "set \"editable\": false for the input",
             );
         }
+    }
+    if !has_address {
+        findings.add(
+            EMAIL,
+            Severity::Warning,
+            page.unwrap_or(flow),
+            "the flow's inputs name no e-mail address: whether people can change it after it was verified cannot be seen",
+            "export the whole flow: GET identity/authenticationEventsFlows/ID",
+        );
     }
 }
 
@@ -191,7 +209,7 @@ fn token(flow: &Node, export: &Export<'_>, findings: &mut Findings) {
     let Some(listeners) = &export.listeners else {
         findings.add(
             TOKEN,
-            Severity::Info,
+            Severity::Warning,
             flow,
             "the step that records the link, onTokenIssuanceStart, is no part of the flow",
             "export identity/authenticationEventListeners too: one of type onTokenIssuanceStartListener must name idlink's extension",
@@ -213,12 +231,18 @@ fn token(flow: &Node, export: &Export<'_>, findings: &mut Findings) {
         );
     }
     for listener in issuing {
-        let extension = listener
+        let reference = listener
             .get("handler")
-            .and_then(|handler| handler.get("customExtension"))
-            .and_then(|reference| export.endpoint(reference));
-        if let Some(extension) = extension {
-            extension_of(extension, findings);
+            .and_then(|handler| handler.get("customExtension"));
+        match reference.and_then(|reference| export.endpoint(reference)) {
+            Some(extension) => extension_of(extension, findings),
+            None => findings.add(
+                ADDRESS,
+                Severity::Warning,
+                reference.unwrap_or(listener),
+                "the export does not show which address onTokenIssuanceStart calls",
+                "export identity/customAuthenticationExtensions too",
+            ),
         }
     }
 }

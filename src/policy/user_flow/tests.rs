@@ -413,8 +413,116 @@ fn faults_of_an_external_id_flow_are_found() {
                 17,
                 "/onAttributeCollectionStart/customExtension"
             ),
+            fault("F05", Warning, 3, "/value/0/handler/customExtension"),
         ]
     );
+}
+
+/// What would make it green is not in it: each is said.
+#[test]
+fn what_an_external_id_export_leaves_open_is_said() {
+    assert_eq!(
+        faults(&[EXTERNAL, EXTENSIONS]),
+        [fault("F08", Warning, 1, "")]
+    );
+    let page = "/onAttributeCollection/attributeCollectionPage";
+    let nameless = EXTERNAL.replace("\"attribute\": \"email\"", "\"attribute\": null");
+    assert_eq!(
+        faults(&[&nameless, EXTENSIONS, LISTENERS]),
+        [
+            fault(
+                "F03",
+                Warning,
+                12,
+                &format!("{page}/views/0/inputs/0/attribute")
+            ),
+            fault("F01", Warning, 11, page),
+        ]
+    );
+    let detached = LISTENERS.replace("{ \"id\": \"submit\" }", "null");
+    assert_eq!(
+        faults(&[EXTERNAL, EXTENSIONS, &detached]),
+        [fault("F05", Warning, 3, "/value/0/handler/customExtension")]
+    );
+    let nowhere = EXTENSIONS.replacen(
+        "\"https://signup.example.org/connectors/aurora/external-id\"",
+        "null",
+        1,
+    );
+    assert_eq!(
+        faults(&[EXTERNAL, &nowhere, LISTENERS]),
+        [fault(
+            "F05",
+            Warning,
+            3,
+            "/value/0/endpointConfiguration/targetUrl"
+        )]
+    );
+}
+
+#[test]
+fn what_a_b2c_export_leaves_open_is_said() {
+    let nowhere = CONNECTORS.replacen(
+        "\"https://signup.example.org/connectors/contoso/user-flow\"",
+        "null",
+        1,
+    );
+    assert_eq!(
+        faults(&[FLOW, ASSIGNMENTS, PROVIDERS, &nowhere]),
+        [fault("F05", Warning, 4, "/postFederationSignup/targetUrl")]
+    );
+    let unknown = FLOW.replace("  \"userFlowType\": \"signUpOrSignIn\",\n", "");
+    assert_eq!(
+        faults(&[&unknown, ASSIGNMENTS, PROVIDERS, CONNECTORS]),
+        [fault("F09", Warning, 1, "")]
+    );
+}
+
+/// A page of a list is not the list: the attribute that people may type could
+/// be on the next one.
+#[test]
+fn an_export_that_was_cut_short_is_no_approval() {
+    let next = "https://graph.microsoft.com/beta/identity/b2cUserFlows/B2C_1_signupsignin/userAttributeAssignments?$skiptoken=x";
+    let cut = ASSIGNMENTS.replacen("{", &format!("{{\n  \"@odata.nextLink\": \"{next}\","), 1);
+    assert_eq!(
+        faults(&[FLOW, &cut, PROVIDERS, CONNECTORS]),
+        [fault("F03", Warning, 2, "/@odata.nextLink")]
+    );
+    // Of a list within the flow.
+    let cut = FLOW.replacen(
+        "{",
+        "{\n  \"identityProviders@odata.nextLink\": \"https://graph.microsoft.com/x\",",
+        1,
+    );
+    assert_eq!(
+        faults(&[&cut, ASSIGNMENTS, PROVIDERS, CONNECTORS]),
+        [fault(
+            "F02",
+            Warning,
+            2,
+            "/identityProviders@odata.nextLink"
+        )]
+    );
+}
+
+/// The verified address of one flow says nothing about another.
+#[test]
+fn parts_of_another_flow_are_an_error() {
+    let other = ASSIGNMENTS.replace(
+        "b2cUserFlows('B2C_1_signupsignin')",
+        "b2cUserFlows('B2C_1_old')",
+    );
+    assert_eq!(
+        faults(&[FLOW, &other, PROVIDERS, CONNECTORS]),
+        [fault("F03", Error, 2, "/@odata.context")]
+    );
+    let array = format!("[{FLOW},\n{other},\n{PROVIDERS},\n{CONNECTORS}]");
+    assert_eq!(
+        faults(&[&array]),
+        [fault("F03", Error, 8, "/1/@odata.context")]
+    );
+    let shouted = ASSIGNMENTS.replace("'B2C_1_signupsignin'", "'B2C_1_SignUpSignIn'");
+    assert_eq!(faults(&[FLOW, &shouted, PROVIDERS, CONNECTORS]), []);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use idlink::policy::effective::Effective;
 use idlink::policy::view::{OrchestrationStep, PreconditionKind, StepKind};
 
-use super::{profile, relying_parties};
+use super::{LOCAL, SOCIAL, built_on, effective, profile, relying_parties};
 
 fn steps(policy: &Effective) -> Vec<OrchestrationStep<'_>> {
     let party = policy.relying_party().unwrap();
@@ -117,6 +117,53 @@ fn nobody_signs_up_with_an_address_that_no_code_was_sent_to() {
         let email = email.unwrap();
         assert!(email.is_verified_email() && email.required());
     }
+}
+
+/// A base whose sign-up page lost the code that is sent: the shipped set asks
+/// for it all the same.
+#[test]
+fn a_base_that_verifies_nothing_does_not_let_anybody_in() {
+    let set = built_on(&|path, text| {
+        let careless = text.replace(" PartnerClaimType=\"Verified.Email\"", "").replace(
+            "<Item Key=\"ContentDefinitionReferenceId\">api.localaccountsignup</Item>",
+            "<Item Key=\"ContentDefinitionReferenceId\">api.localaccountsignup</Item>\n<Item Key=\"EnforceEmailVerification\">false</Item>",
+        );
+        assert_eq!(careless != text, path.ends_with("TrustFrameworkBase.xml"));
+        careless
+    });
+    for party in [LOCAL, SOCIAL] {
+        let policy = effective(&set, party);
+        let page = profile(&policy, SIGN_UP);
+        assert_eq!(page.metadata_flag("EnforceEmailVerification"), Some(true));
+        let addresses: Vec<_> = page
+            .output_claims()
+            .filter(|claim| claim.claim() == Some("email"))
+            .map(|claim| (claim.is_verified_email(), claim.required()))
+            .collect();
+        assert_eq!(addresses, [(true, true)], "{party}");
+    }
+}
+
+/// The session that the base keeps of a federated sign-up holds its object id.
+/// The next sign-up in that browser, with another account, would get it, and
+/// be recorded for whoever signed up before.
+#[test]
+fn no_session_creates_a_federated_account() {
+    let [_, social] = relying_parties();
+    let mut creating = BTreeSet::new();
+    for step in steps(&social) {
+        for exchange in step.claims_exchanges() {
+            let page = profile(&social, exchange.profile().unwrap());
+            let checks = page
+                .validation_profiles()
+                .any(|validation| validation.profile() == Some("REST-CustomerLink-CheckFederated"));
+            if checks {
+                assert_eq!(page.session_management(), Some("SM-Noop"), "{}", page.id());
+                creating.insert(page.id().to_owned());
+            }
+        }
+    }
+    assert_eq!(creating, [PAGE, BLOCKED].map(str::to_owned).into());
 }
 
 #[test]
