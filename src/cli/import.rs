@@ -83,6 +83,13 @@ impl Sink {
         })))
     }
 
+    fn expect(&self, header: Option<&Arc<[String]>>) {
+        let state = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(file), Some(header)) = (&mut state.file, header) {
+            file.expect(header);
+        }
+    }
+
     /// Everything is in the file, if there was something.
     fn finish(&self) -> io::Result<bool> {
         let state = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -108,8 +115,13 @@ struct Begun {
     sources: Vec<Source>,
 }
 
-fn begin(files: &FileOptions) -> Begun {
+fn begin(files: &FileOptions) -> Result<Begun, Failure> {
     let sources: Vec<_> = files.files.iter().map(|name| Source::named(name)).collect();
+    if let Some(rejects) = &files.rejects
+        && sources.iter().any(|source| source.is(rejects))
+    {
+        return Err(Failure::RejectsOverFile(rejects.display().to_string()));
+    }
     let bar = progress::Shown::new();
     let sink = Sink::new(files.rejects.as_deref(), bar.clone());
     let meter = Meter::default();
@@ -119,23 +131,24 @@ fn begin(files: &FileOptions) -> Begun {
         rejects: Box::new(sink.clone()),
         progress: Arc::new(bar.clone()),
     };
-    Begun {
+    Ok(Begun {
         meter,
         sink,
         bar,
         told,
         sources,
-    }
+    })
 }
 
 async fn customers(options: CustomerOptions, context: &super::Context) -> Result<(), Failure> {
-    let begun = begin(&options.files);
+    let begun = begin(&options.files)?;
     let reading = options.files.reading()?;
     // Before the database is asked: a name that is wrong is said at once.
     let mut inputs = Vec::new();
     for source in &begun.sources {
         let rows = CustomerRows::open(source, &reading, &begun.meter);
         let rows = rows.map_err(unreadable(source))?;
+        begun.sink.expect(rows.header());
         inputs.push(Input {
             name: source.name(),
             rows: Box::new(rows) as Box<_>,
@@ -166,12 +179,13 @@ async fn customers(options: CustomerOptions, context: &super::Context) -> Result
 }
 
 async fn links(options: LinkOptions, context: &super::Context) -> Result<(), Failure> {
-    let begun = begin(&options.files);
+    let begun = begin(&options.files)?;
     let reading = options.files.reading()?;
     let mut inputs = Vec::new();
     for source in &begun.sources {
         let rows = LinkRows::open(source, &reading, &begun.meter);
         let rows = rows.map_err(unreadable(source))?;
+        begun.sink.expect(rows.header());
         inputs.push(Input {
             name: source.name(),
             rows: Box::new(rows) as Box<_>,

@@ -23,6 +23,7 @@ enum What {
 
 #[derive(Debug, Args)]
 struct Customers {
+    /// How many customers to print
     #[arg(long, value_name = "N", default_value_t = 1000)]
     count: u64,
     /// The same seed prints the same bytes

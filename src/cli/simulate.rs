@@ -36,6 +36,8 @@ use progress::Bar;
 
 const REJECTED: &str = "rejected-rows.csv";
 
+const REJECTED_ACCOUNTS: &str = "rejected-accounts.csv";
+
 /// See what the rules would do with all customers, before they are switched on
 #[derive(Debug, Args)]
 pub(super) struct SimulateCommand {
@@ -94,7 +96,7 @@ impl SimulateCommand {
         let reading = self.reading.reading()?;
         let judge = Judge::new()
             .ok_or_else(|| Failure::Argument("the rules take no address at all".to_owned()))?;
-        make_folder(&self.output)?;
+        self.make_folder()?;
         let bar = Bar::new();
         let mut population = Population::of(entities);
         let source = match self.files.as_slice() {
@@ -297,6 +299,7 @@ impl SimulateCommand {
         let rows = IdentityRows::open(&source, &reading, &Meter::default());
         let mut rows = rows.map_err(unreadable)?;
         let mut table = Table::of_identities(&self.output)?;
+        let mut rejects = RejectFile::at(&self.output.join(REJECTED_ACCOUNTS));
         let mut tally = IdentityTally::default();
         while let Some(row) = rows.next_row().map_err(unreadable)? {
             match row {
@@ -305,9 +308,15 @@ impl SimulateCommand {
                         table.identity(&record, got)
                     })?;
                 }
-                Row::Bad(_) => tally.unreadable += 1,
+                Row::Bad(rejected) => {
+                    tally.unreadable += 1;
+                    let written = rejects.write(&source.name(), &rejected);
+                    written.map_err(|error| self.output_error(REJECTED_ACCOUNTS, error))?;
+                }
             }
         }
+        let finished = rejects.finish();
+        finished.map_err(|error| self.output_error(REJECTED_ACCOUNTS, error))?;
         table.finish()?;
         Ok(tally)
     }
@@ -328,6 +337,45 @@ impl SimulateCommand {
         Ok(changes)
     }
 
+    /// What an earlier run left would be taken for this one's. Unless it is
+    /// read: somebody has corrected it.
+    fn make_folder(&self) -> Result<(), Failure> {
+        let names = [
+            report::NAME,
+            TO_FIX,
+            REJECTED,
+            REJECTED_ACCOUNTS,
+            IDENTITIES,
+            CHANGES,
+        ];
+        let read = self.files.iter().chain(&self.identities);
+        let sources: Vec<_> = read.map(|file| Source::named(file)).collect();
+        for path in names.map(|name| self.output.join(name)) {
+            if sources.iter().any(|source| source.is(&path)) {
+                return Err(Failure::Argument(format!(
+                    "{} is read, and would be written over: name another --output",
+                    path.display()
+                )));
+            }
+        }
+        let made = std::fs::create_dir_all(&self.output);
+        let cleared = made.and_then(|()| {
+            for name in names {
+                match std::fs::remove_file(self.output.join(name)) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        return Err(error);
+                    }
+                    Ok(()) | Err(_) => {}
+                }
+            }
+            Ok(())
+        });
+        Ok(cleared.map_err(|error| SimulateError::Output {
+            path: self.output.display().to_string(),
+            error,
+        })?)
+    }
+
     fn tell_files(&self, content: &Content<'_>) {
         println!("");
         let tell = |name: &str, what: &str| {
@@ -341,29 +389,16 @@ impl SimulateCommand {
         if content.identities.is_some() {
             tell(IDENTITIES, "what each account would get");
         }
+        if self.output.join(REJECTED_ACCOUNTS).exists() {
+            tell(
+                REJECTED_ACCOUNTS,
+                "accounts that could not be read, with why",
+            );
+        }
         if content.changes.is_some() {
             tell(CHANGES, "who would get something else");
         }
     }
-}
-
-/// What an earlier run left would be taken for this one's.
-fn make_folder(folder: &Path) -> Result<(), SimulateError> {
-    let made = std::fs::create_dir_all(folder);
-    let names = [report::NAME, TO_FIX, REJECTED, IDENTITIES, CHANGES];
-    let cleared = made.and_then(|()| {
-        for name in names {
-            match std::fs::remove_file(folder.join(name)) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-                Ok(()) | Err(_) => {}
-            }
-        }
-        Ok(())
-    });
-    cleared.map_err(|error| SimulateError::Output {
-        path: folder.display().to_string(),
-        error,
-    })
 }
 
 fn tell(content: &Content<'_>) {
@@ -381,6 +416,13 @@ fn tell(content: &Content<'_>) {
         for site in sites.filter(|site| site.site.legal_entity == entity.entity) {
             tell_site(site);
         }
+    }
+    for (entity, count) in population.others() {
+        println!(
+            "{} rows of the legal entity {}, which is not looked at",
+            grouped(count),
+            entity.as_str()
+        );
     }
     let (nobodys, superseded) = (population.nobodys_rows(), population.superseded_rows());
     if nobodys > 0 {

@@ -21,6 +21,18 @@ impl LegalEntity {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Which of several is meant by the code in a file: the one that is spelt
+    /// so, or else the only one that is when capitals do not count. Dynamics
+    /// has the same company as `USMF` and `usmf`.
+    pub fn place_in(known: &[Self], named: &Self) -> Option<usize> {
+        let exact = known.iter().position(|entity| entity == named);
+        exact.or_else(|| {
+            let is_it = |entity: &&Self| entity.0.eq_ignore_ascii_case(&named.0);
+            let place = known.iter().position(|entity| is_it(&entity))?;
+            (known.iter().filter(is_it).count() == 1).then_some(place)
+        })
+    }
 }
 
 /// The key of a customer inside the store.

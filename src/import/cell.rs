@@ -77,12 +77,25 @@ pub(super) fn number(column: &Column, cells: &Cells<'_>) -> Result<CustomerNumbe
             "is a formula: export the number itself, as text",
         ));
     }
+    if text.contains(is_invisible) {
+        return Err(Problem::in_column(
+            column,
+            "holds a character that nobody sees (such as U+200B): type the number anew",
+        ));
+    }
     CustomerNumber::parse(&text).ok_or_else(|| {
         Problem::in_column(
             column,
             "must be 1 to 100 visible characters without blanks at the ends",
         )
     })
+}
+
+/// What comes along when text is copied from a page: two numbers that look
+/// alike would be two customers.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
+        | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
 }
 
 pub(super) fn word<T: Copy>(column: &Coded<T>, cells: &Cells<'_>) -> Result<Option<T>, Problem> {

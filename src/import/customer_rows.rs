@@ -10,7 +10,9 @@ use super::columns::{Binder, Coded, Column};
 use super::delimited::Cells;
 use super::meter::Meter;
 use super::profile::Field;
-use super::row::{CustomerRecord, FileAddress, FileState, Rejected, Row, Rows, Unreadable};
+use super::row::{
+    CustomerRecord, FileAddress, FileState, Original, Rejected, Row, Rows, Unreadable,
+};
 use super::source::Source;
 use super::table::{Next, Reading, Table};
 use crate::domain::customer::{CustomerKind, CustomerNumber, CustomerType, LegalEntity};
@@ -63,6 +65,11 @@ impl CustomerRows {
             entities,
         })
     }
+
+    /// The headings of the file; none where it has no first row of them.
+    pub fn header(&self) -> Option<&Arc<[String]>> {
+        self.table.delimiter().map(|_| self.table.header())
+    }
 }
 
 impl Rows<CustomerRecord> for CustomerRows {
@@ -91,6 +98,10 @@ impl Rows<CustomerRecord> for CustomerRows {
                 }),
             }));
         }
+    }
+
+    fn original(&self) -> Option<Original> {
+        Some(self.table.original())
     }
 }
 

@@ -107,6 +107,8 @@ pub(super) struct Delimited {
     ends: Vec<usize>,
     /// The length of the row that was handed out last.
     handed_out: usize,
+    /// How much of `fields` and `ends` is its.
+    last: (usize, usize),
 }
 
 /// A row under way.
@@ -129,7 +131,18 @@ impl Delimited {
             fields: vec![0; 4096],
             ends: vec![0; MOST_COLUMNS + 1],
             handed_out: 0,
+            last: (0, 0),
         }
+    }
+
+    /// The cells of the row that was handed out last.
+    pub(super) fn last(&self) -> Cells<'_> {
+        let (fields, ends) = self.last;
+        let text = std::str::from_utf8(self.fields.get(..fields).unwrap_or_default());
+        Cells::new(
+            text.unwrap_or_default(),
+            self.ends.get(..ends).unwrap_or_default(),
+        )
     }
 
     pub(super) fn delimiter(&self) -> u8 {
@@ -170,24 +183,17 @@ impl Delimited {
         } else {
             None
         };
+        // The row and not its cells, which lie side by side: half a character
+        // at the end of one and half at the beginning of the next would be one.
         let whole = std::str::from_utf8(raw);
+        let whole = whole.map_err(|error| self.malformed(line, error.valid_up_to()))?;
         if let Some(why) = why {
-            let raw = whole.map_err(|error| self.malformed(line, error.valid_up_to()))?;
-            let raw = raw.trim_end_matches(['\r', '\n']).to_owned();
+            let raw = whole.trim_end_matches(['\r', '\n']).to_owned();
             return Ok(Cut::Unfit { line, why, raw });
         }
-        let fields = self.fields.get(..scan.fields).unwrap_or_default();
-        match std::str::from_utf8(fields) {
-            Ok(text) => Ok(Cut::Row {
-                line,
-                cells: Cells::new(text, self.ends.get(..scan.ends).unwrap_or_default()),
-                raw,
-            }),
-            Err(_) => {
-                let at = whole.map_or_else(|error| error.valid_up_to(), str::len);
-                Err(self.malformed(line, at))
-            }
-        }
+        self.last = (scan.fields, scan.ends);
+        let cells = self.last();
+        Ok(Cut::Row { line, cells, raw })
     }
 
     /// Goes to the end of the row.

@@ -81,15 +81,12 @@ pub(super) fn place(plan: &[LegalEntity], named: Option<&LegalEntity>) -> Result
         (None, _) => {
             Err("the file has no column for the legal entity, and several were named".to_owned())
         }
-        (Some(named), plan) => plan
-            .iter()
-            .position(|entity| entity == named)
-            .ok_or_else(|| {
-                format!(
-                    "is of the legal entity {}, which --legal-entity does not name",
-                    named.as_str()
-                )
-            }),
+        (Some(named), plan) => LegalEntity::place_in(plan, named).ok_or_else(|| {
+            format!(
+                "is of the legal entity {}, which --legal-entity does not name",
+                named.as_str()
+            )
+        }),
     }
 }
 
@@ -148,7 +145,7 @@ impl<'a> Reader<'a> {
                 match row {
                     None => break,
                     Some(Row::Good { line, record }) => {
-                        self.take(file, &input.name, line, &record)?;
+                        self.take(file, &input, line, &record)?;
                     }
                     Some(Row::Bad(rejected)) => self.turn_away(file, &input.name, rejected)?,
                 }
@@ -168,18 +165,18 @@ impl<'a> Reader<'a> {
     fn take(
         &mut self,
         file: usize,
-        name: &str,
+        input: &Input<CustomerRecord>,
         line: u64,
         record: &CustomerRecord,
     ) -> Result<(), ImportError> {
-        let named = record.legal_entity.as_deref();
+        let (name, named) = (&input.name, record.legal_entity.as_deref());
         let refuse = |column: Option<&str>, reason: String| Rejected {
             line,
             column: column.map(str::to_owned),
             reason,
             number: Some(record.number.clone()),
             legal_entity: record.legal_entity.clone(),
-            original: None,
+            original: input.rows.original().map(Box::new),
         };
         let place = match place(&self.plan.legal_entities, named) {
             Ok(place) => place,

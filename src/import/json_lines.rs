@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use memchr::memchr;
+use memchr::memchr2;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -73,21 +73,27 @@ impl JsonLines {
     }
 
     pub(super) fn next(&mut self) -> Result<Cut<'_>, CutError> {
-        self.window.consume(std::mem::take(&mut self.handed_out));
-        let line = self.window.line();
-        let has_row = self.window.skip_line_ends();
-        if !has_row.map_err(CutError::in_line(line))? {
-            return Ok(Cut::End);
-        }
-        let line = self.window.line();
-        let length = match self.find(line)? {
-            Ok(length) => length,
-            Err(raw) => {
-                let why = Unfit::TooLong;
-                return Ok(Cut::Unfit { line, why, raw });
+        let (line, length) = loop {
+            self.window.consume(std::mem::take(&mut self.handed_out));
+            let line = self.window.line();
+            let has_row = self.window.skip_line_ends();
+            if !has_row.map_err(CutError::in_line(line))? {
+                return Ok(Cut::End);
+            }
+            let line = self.window.line();
+            let length = match self.find(line)? {
+                Ok(length) => length,
+                Err(raw) => {
+                    let why = Unfit::TooLong;
+                    return Ok(Cut::Unfit { line, why, raw });
+                }
+            };
+            self.handed_out = length;
+            let raw = self.window.ahead().get(..length).unwrap_or_default();
+            if !raw.trim_ascii().is_empty() {
+                break (line, length);
             }
         };
-        self.handed_out = length;
         let raw = self.window.ahead().get(..length).unwrap_or_default();
         let raw = std::str::from_utf8(raw).map_err(|error| CutError::Text {
             line,
@@ -96,7 +102,6 @@ impl JsonLines {
                 byte: self.window.offset() + error.valid_up_to() as u64,
             },
         })?;
-        let raw = raw.trim_end_matches('\r');
         if let Err(why) = read_object(raw, &self.columns, &mut self.values) {
             let raw = raw.to_owned();
             return Ok(Cut::Unfit { line, why, raw });
@@ -111,6 +116,12 @@ impl JsonLines {
         Ok(Cut::Row { line, cells, raw })
     }
 
+    /// The line that was handed out last.
+    pub(super) fn last(&self) -> &str {
+        let raw = self.window.ahead().get(..self.handed_out);
+        std::str::from_utf8(raw.unwrap_or_default()).unwrap_or_default()
+    }
+
     /// The length of the line, or how a line begins that is too long.
     fn find(&mut self, line: u64) -> Result<Result<usize, String>, CutError> {
         let mut looked_at = 0;
@@ -118,7 +129,7 @@ impl JsonLines {
         loop {
             let ahead = self.window.ahead();
             let unseen = ahead.get(looked_at..).unwrap_or_default();
-            let end = memchr(b'\n', unseen).map(|at| looked_at + at);
+            let end = memchr2(b'\r', b'\n', unseen).map(|at| looked_at + at);
             looked_at = end.unwrap_or(ahead.len());
             if looked_at > LONGEST_ROW {
                 let begin = ahead.get(..BEGINNING).unwrap_or_default();

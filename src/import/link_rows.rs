@@ -1,11 +1,13 @@
 //! Links out of a table, cell by cell.
 
+use std::sync::Arc;
+
 use super::cell::{self, Entities, Problem};
 use super::columns::{Binder, Column};
 use super::delimited::Cells;
 use super::meter::Meter;
 use super::profile::Field;
-use super::row::{LinkRecord, Rejected, Row, Rows, Unreadable};
+use super::row::{LinkRecord, Original, Rejected, Row, Rows, Unreadable};
 use super::source::Source;
 use super::table::{Next, Reading, Table};
 use crate::domain::identity::Subject;
@@ -53,6 +55,11 @@ impl LinkRows {
             entities,
         })
     }
+
+    /// The headings of the file; none where it has no first row of them.
+    pub fn header(&self) -> Option<&Arc<[String]>> {
+        self.table.delimiter().map(|_| self.table.header())
+    }
 }
 
 impl Rows<LinkRecord> for LinkRows {
@@ -83,6 +90,10 @@ impl Rows<LinkRecord> for LinkRows {
                 },
             ));
         }
+    }
+
+    fn original(&self) -> Option<Original> {
+        Some(self.table.original())
     }
 }
 

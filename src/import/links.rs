@@ -411,7 +411,7 @@ fn read(
                             reason,
                             number: Some(record.number),
                             legal_entity: record.legal_entity,
-                            original: None,
+                            original: input.rows.original().map(Box::new),
                         },
                     }
                 }

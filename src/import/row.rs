@@ -141,4 +141,10 @@ pub struct Unreadable(pub String);
 pub trait Rows<T>: Send {
     /// The next row, `None` at the end. After an error there is none.
     fn next_row(&mut self) -> Result<Option<Row<T>>, Unreadable>;
+
+    /// The row that was read last, as it stands in the file: for who takes it
+    /// and then turns it away after all.
+    fn original(&self) -> Option<Original> {
+        None
+    }
 }

@@ -3,7 +3,10 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::bufread::MultiGzDecoder;
 
@@ -38,6 +41,20 @@ impl Source {
         match self {
             Self::File(path) => path.display().to_string(),
             Self::StandardInput => "standard input".to_owned(),
+        }
+    }
+
+    /// Whether it is this file, by whatever name.
+    pub fn is(&self, path: &Path) -> bool {
+        let identity = |path: &Path| {
+            let found = std::fs::metadata(path).ok()?;
+            Some((found.dev(), found.ino()))
+        };
+        match self {
+            Self::File(own) => {
+                own == path || identity(own).is_some_and(|own| Some(own) == identity(path))
+            }
+            Self::StandardInput => false,
         }
     }
 
@@ -112,9 +129,8 @@ pub enum SourceError {
 pub struct Content {
     inner: Unpacked,
     packing: Packing,
-    meter: Meter,
-    /// What the meter had counted before this source.
-    before: u64,
+    /// Bytes of this source alone: several may be open at once.
+    stored: Arc<AtomicU64>,
     expansion: Expansion,
     unpacked: u64,
 }
@@ -142,8 +158,9 @@ impl Content {
         expansion: Expansion,
         meter: &Meter,
     ) -> Result<Self, SourceError> {
-        let before = meter.bytes();
-        let (magic, counted) = peek(meter.measure(stored)).map_err(SourceError::Read)?;
+        let measured = meter.measure(stored);
+        let bytes = measured.counter();
+        let (magic, counted) = peek(measured).map_err(SourceError::Read)?;
         let packing = packing(&magic)?;
         let replayed = io::Cursor::new(magic).chain(counted);
         let stored: Stored = BufReader::with_capacity(CHUNK, Box::new(replayed));
@@ -155,8 +172,7 @@ impl Content {
         Ok(Self {
             inner,
             packing,
-            meter: meter.clone(),
-            before,
+            stored: bytes,
             expansion,
             unpacked: 0,
         })
@@ -198,7 +214,7 @@ impl Content {
             let limit = format!("{bytes} bytes");
             return Err(SourceError::Expands { limit });
         }
-        if self.unpacked > (self.meter.bytes() - self.before).saturating_mul(ratio) {
+        if self.unpacked > self.stored.load(Ordering::Relaxed).saturating_mul(ratio) {
             let limit = format!("{ratio} times its size");
             return Err(SourceError::Expands { limit });
         }

@@ -10,6 +10,7 @@ use super::meter::Meter;
 use super::profile::{Field, Profile};
 use super::reject;
 use super::row::{Original, Rejected, Unreadable};
+use super::sheet::as_written;
 use super::source::{Content, Expansion, Source};
 use super::window::{LONGEST_ROW, Window};
 
@@ -94,16 +95,35 @@ impl TableRow<'_> {
     /// The row as it stands in the file.
     pub(super) fn original(&self) -> Original {
         match self.object {
-            None => Original::Cells {
-                header: self.header.clone(),
-                cells: self.cells.iter().map(str::to_owned).collect(),
-            },
-            Some(object) => Original::Text {
-                header: Arc::new([]),
-                text: object.to_owned(),
-            },
+            None => of_cells(self.cells, self.header),
+            Some(object) => of_object(object),
         }
     }
+}
+
+/// What was made harmless in a file of rejects is as it was before: it will be
+/// made harmless again where it is written.
+fn of_cells(cells: Cells<'_>, header: &Arc<[String]>) -> Original {
+    let is_escaped = are_of_rejects(header);
+    let plain = |cell: &str| match is_escaped {
+        true => as_written(cell).to_owned(),
+        false => cell.to_owned(),
+    };
+    Original::Cells {
+        header: header.clone(),
+        cells: cells.iter().map(plain).collect(),
+    }
+}
+
+fn of_object(object: &str) -> Original {
+    Original::Text {
+        header: Arc::new([]),
+        text: object.to_owned(),
+    }
+}
+
+fn are_of_rejects(header: &[String]) -> bool {
+    header.iter().any(|heading| heading == reject::REASON)
 }
 
 impl Table {
@@ -159,7 +179,15 @@ impl Table {
 
     /// Whether it is a file of rejects, in which formulas were made harmless.
     pub(super) fn is_of_rejects(&self) -> bool {
-        self.header.iter().any(|heading| heading == reject::REASON)
+        are_of_rejects(&self.header)
+    }
+
+    /// The row that was handed out last, as it stands in the file.
+    pub(super) fn original(&self) -> Original {
+        match &self.rows {
+            Rows::Csv(rows) => of_cells(rows.last(), &self.header),
+            Rows::JsonLines(rows) => of_object(rows.last()),
+        }
     }
 
     /// Whether rows may leave out what others have.
@@ -323,16 +351,28 @@ fn csv(
         ));
     }
     rows.expect_columns(header.len());
+    let header = match are_of_rejects(&header) {
+        true => header.iter().map(|h| as_written(h).to_owned()).collect(),
+        false => header,
+    };
     Ok((header, Rows::Csv(Box::new(rows))))
 }
 
-/// The line `sep=;` that Excel takes for a hint: its length and what it says.
+/// The line `sep=;` that Excel takes for a hint, perhaps in quotes: its length
+/// and what it says.
 fn separator_line(text: &[u8]) -> Option<(usize, u8)> {
-    match text {
+    let quotes = usize::from(text.first() == Some(&b'"'));
+    match text.get(quotes..)? {
         [s, e, p, b'=', delimiter, rest @ ..]
-            if [s, e, p].map(u8::to_ascii_lowercase) == *b"sep" && delimiter.is_ascii() =>
+            if [s, e, p].map(u8::to_ascii_lowercase) == *b"sep"
+                && delimiter.is_ascii()
+                && !matches!(delimiter, b'"' | b'\r' | b'\n') =>
         {
-            matches!(rest.first(), Some(b'\r' | b'\n')).then_some((5, *delimiter))
+            let rest = match quotes {
+                0 => rest,
+                _ => rest.strip_prefix(b"\"")?,
+            };
+            matches!(rest.first(), Some(b'\r' | b'\n')).then_some((5 + 2 * quotes, *delimiter))
         }
         _ => None,
     }

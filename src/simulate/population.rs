@@ -1,6 +1,7 @@
 //! All customers at once, in a few bytes each: what the rules ask of them, a
 //! digest in place of the address, and their numbers.
 
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use uuid::Uuid;
@@ -94,7 +95,13 @@ pub struct Population {
     pub(super) unreadable_of_nobody: u64,
     /// Rows in place of which a later one of the same number counts.
     pub(super) superseded: u64,
+    /// Rows of legal entities that nobody asked about.
+    others: BTreeMap<LegalEntity, u64>,
 }
+
+/// Of so many others the rows are told apart: a column of something else
+/// altogether must not take all memory.
+const MOST_OTHERS: usize = 100;
 
 impl Population {
     /// An empty one. Customers of others are not counted.
@@ -108,6 +115,7 @@ impl Population {
             domains: Domains::default(),
             unreadable_of_nobody: 0,
             superseded: 0,
+            others: BTreeMap::new(),
         }
     }
 
@@ -136,9 +144,24 @@ impl Population {
         self.superseded
     }
 
+    /// Rows of files that are of other legal entities, by which; beyond a
+    /// hundred of them, with one of the hundred.
+    pub fn others(&self) -> impl Iterator<Item = (&LegalEntity, u64)> {
+        self.others.iter().map(|(entity, count)| (entity, *count))
+    }
+
     fn place_of(&self, entity: &LegalEntity) -> Option<u16> {
-        let place = self.entities.iter().position(|known| known == entity)?;
-        u16::try_from(place).ok()
+        u16::try_from(LegalEntity::place_in(&self.entities, entity)?).ok()
+    }
+
+    fn count_other(&mut self, entity: &LegalEntity) {
+        if let Some(count) = self.others.get_mut(entity) {
+            *count += 1;
+        } else if self.others.len() < MOST_OTHERS {
+            self.others.insert(entity.clone(), 1);
+        } else if let Some(mut last) = self.others.last_entry() {
+            *last.get_mut() += 1;
+        }
     }
 
     /// Adds a customer of a file; `entity` where the file leaves that open.
@@ -147,8 +170,12 @@ impl Population {
         record: &CustomerRecord,
         entity: Option<&LegalEntity>,
     ) -> Result<(), SimulateError> {
-        let entity = record.legal_entity.as_deref().or(entity);
-        let Some(entity) = entity.and_then(|entity| self.place_of(entity)) else {
+        let Some(named) = record.legal_entity.as_deref().or(entity) else {
+            self.unreadable_of_nobody += 1;
+            return Ok(());
+        };
+        let Some(entity) = self.place_of(named) else {
+            self.count_other(named);
             return Ok(());
         };
         let state = match (&record.replaced_by, record.state) {
@@ -210,11 +237,9 @@ impl Population {
 
     /// Counts a row that says no customer.
     pub fn add_unreadable(&mut self, entity: Option<&LegalEntity>) {
-        let place = entity.map(|entity| self.place_of(entity));
-        match place {
-            // Of a legal entity that nobody asked about.
-            Some(None) => {}
-            Some(Some(place)) => {
+        match entity.map(|entity| (entity, self.place_of(entity))) {
+            Some((other, None)) => self.count_other(other),
+            Some((_, Some(place))) => {
                 if let Some(count) = self.unreadable.get_mut(usize::from(place)) {
                     *count += 1;
                 }

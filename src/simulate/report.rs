@@ -271,10 +271,8 @@ fn scaled(count: u64, most: Option<u64>) -> u64 {
 
 fn tiles(content: &Content<'_>) -> Vec<Tile> {
     let tally = content.tally;
-    let sum = |of: fn(&SiteTally) -> u64| tally.sites.iter().map(of).sum::<u64>();
-    let link =
-        sum(|site| site.customers.of(Outcome::Link) + site.customers.of(Outcome::AlreadyLinked));
-    let shared = sum(|site| site.customers.of(Outcome::Shared));
+    let link = tally.anywhere.of(Outcome::Link) + tally.anywhere.of(Outcome::AlreadyLinked);
+    let shared = tally.anywhere.of(Outcome::Shared);
     let customers = tally.customers();
     let unreadable: u64 = tally.entities.iter().map(|entity| entity.unreadable).sum();
     let unreadable = unreadable + content.population.unreadable_of_nobody;
@@ -314,10 +312,7 @@ fn tiles(content: &Content<'_>) -> Vec<Tile> {
 
 fn advice(content: &Content<'_>) -> Vec<String> {
     let tally = content.tally;
-    let sum = |outcome: Outcome| {
-        let counts = tally.sites.iter().map(|site| site.customers.of(outcome));
-        counts.sum::<u64>()
-    };
+    let sum = |outcome: Outcome| tally.anywhere.of(outcome);
     let mut advice = Vec::new();
     let mut say = |count: u64, text: &str| {
         if count > 0 {
@@ -347,6 +342,13 @@ fn advice(content: &Content<'_>) -> Vec<String> {
         unreadable + content.population.unreadable_of_nobody,
         "{} rows would not be imported: they are in rejected-rows.csv, each with the reason.",
     );
+    for (entity, count) in content.population.others() {
+        advice.push(format!(
+            "{} rows are of the legal entity {}, which was not looked at.",
+            grouped(count),
+            entity.as_str()
+        ));
+    }
     for entity in &tally.entities {
         let code = entity.entity.as_str();
         if !has_sites(entity, tally) && entity.customers > 0 {

@@ -58,6 +58,9 @@ pub struct EntityTally {
 #[derive(Clone, Debug)]
 pub struct Tally {
     pub sites: Vec<SiteTally>,
+    /// How many customers get what at some site, each counted once for an
+    /// outcome, however many sites sell for its legal entity.
+    pub anywhere: Outcomes,
     pub entities: Vec<EntityTally>,
 }
 
@@ -73,6 +76,7 @@ impl Tally {
     ) -> Result<Self, SimulateError> {
         let entities = population.entities();
         let mut tally = Self {
+            anywhere: Outcomes::default(),
             sites: sites
                 .into_iter()
                 .filter(|site| entities.contains(&site.legal_entity))
@@ -101,6 +105,7 @@ impl Tally {
             (&a.site.legal_entity, &a.site.name).cmp(&(&b.site.legal_entity, &b.site.name))
         });
         let mut worst: Vec<Option<Outcome>> = Vec::new();
+        let mut got: Vec<Vec<Outcome>> = Vec::new();
         for group in population.groups() {
             let Some(place) = group.first().map(Person::entity) else {
                 continue;
@@ -110,7 +115,9 @@ impl Tally {
             }
             worst.clear();
             worst.resize(group.len(), None);
-            tally.count_at_sites(population, group, judge, &mut worst);
+            got.iter_mut().for_each(Vec::clear);
+            got.resize(group.len().max(got.len()), Vec::new());
+            tally.count_at_sites(population, group, judge, &mut worst, &mut got);
             for (person, outcome) in group.iter().zip(&worst) {
                 if let Some(outcome) = outcome {
                     let first = group.first().filter(|_| *outcome == Outcome::Shared);
@@ -127,6 +134,7 @@ impl Tally {
         group: &[Person],
         judge: &Judge,
         worst: &mut [Option<Outcome>],
+        got: &mut [Vec<Outcome>],
     ) {
         let entity = group.first().map(Person::entity);
         let entity = entity.and_then(|place| population.entities().get(place));
@@ -137,6 +145,12 @@ impl Tally {
             let mut at = 0;
             let address = judge.judge(group, &site.site.rules, |_, outcome| {
                 site.customers.count(outcome);
+                if let Some(got) = got.get_mut(at)
+                    && !got.contains(&outcome)
+                {
+                    got.push(outcome);
+                    self.anywhere.count(outcome);
+                }
                 if let Some(slot) = worst.get_mut(at)
                     && outcome.is_to_fix()
                 {

@@ -295,6 +295,97 @@ async fn the_last_row_of_a_number_counts_and_unreadable_ones_are_told() {
 }
 
 #[tokio::test]
+async fn customers_of_several_sites_are_counted_once_in_all() {
+    let folder = Folder::new();
+    let second = settings("").replace("[sites.shop]", "[sites.outlet]");
+    let (_, second) = second.split_once("[sites.outlet]").unwrap();
+    let (second, _) = second.split_once("[sites.trade]").unwrap();
+    let second = second.replace("5b1d7a6a5f11", "5b1d7a6a5f13");
+    let both = format!("{}[sites.outlet]{second}", settings(""));
+    folder.write("idlink.toml", &both);
+    folder.write("customers.csv", CUSTOMERS);
+    let arguments = ["simulate", "customers.csv", "--output", "out"];
+    let output = command(&folder, &arguments).output().await.unwrap();
+    let simulated = Simulated { folder, output };
+    simulated.said();
+    let page = simulated.file("report.html");
+    for figure in [
+        "<data value=\"4\">4</data><div>would be linked</div>",
+        "<data value=\"2\">2</data><div>share an address</div>",
+        "<li>1 customers have no address",
+        "<li>2 customers have an address of a relay",
+    ] {
+        assert!(page.contains(figure), "{figure}");
+    }
+}
+
+#[tokio::test]
+async fn rows_of_other_companies_are_told_and_capitals_make_none() {
+    let customers = CUSTOMERS
+        .replace("DEMF", "FRSI")
+        .replace("USMF,C06", "usmf,C06");
+    let simulated = simulate(&customers, &[]).await;
+    let said = simulated.said();
+    assert_eq!(said[0], "legal entity USMF: 14 customers");
+    let told = "1 rows of the legal entity FRSI, which is not looked at";
+    assert!(said.iter().any(|line| line == told), "{said:?}");
+    let page = simulated.file("report.html");
+    assert!(page.contains("1 rows are of the legal entity FRSI"));
+}
+
+#[tokio::test]
+async fn accounts_that_cannot_be_read_are_kept_with_the_reason() {
+    let simulated = simulate(CUSTOMERS, &[]).await;
+    simulated.folder.write(
+        "accounts.csv",
+        "issuer,subject,email,verified\nhttps://else.example/,=s1,,perhaps\n",
+    );
+    let arguments = [
+        "simulate",
+        "customers.csv",
+        "--output",
+        "out",
+        "--identities",
+        "accounts.csv",
+    ];
+    let output = command(&simulated.folder, &arguments)
+        .output()
+        .await
+        .unwrap();
+    let simulated = Simulated {
+        output,
+        ..simulated
+    };
+    simulated.said();
+    assert_eq!(
+        simulated.file("rejected-accounts.csv").lines().nth(1),
+        Some(
+            "\"https://else.example/\",\"'=s1\",\"\",\"perhaps\",\"accounts.csv\",\"2\",\
+             \"verified\",\"must be one of true, false\",\"\""
+        )
+    );
+}
+
+#[tokio::test]
+async fn what_is_read_is_not_written_over() {
+    let customers = CUSTOMERS.replace("C01,person", "C01,robot");
+    let simulated = simulate(&customers, &[]).await;
+    let rejected = simulated.file("rejected-rows.csv");
+    let report = simulated.file("report.html");
+    let arguments = ["simulate", "./out/rejected-rows.csv", "--output", "out"];
+    let output = command(&simulated.folder, &arguments)
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "idlink: out/rejected-rows.csv is read, and would be written over: name another --output\n"
+    );
+    assert_eq!(simulated.file("rejected-rows.csv"), rejected);
+    assert_eq!(simulated.file("report.html"), report);
+}
+
+#[tokio::test]
 async fn what_cannot_be_simulated_is_said() {
     let nobodys = CUSTOMERS.replace("legal_entity,", "company,");
     let output = simulate(&nobodys, &[]).await.output;

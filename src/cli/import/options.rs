@@ -24,6 +24,11 @@ pub(super) enum Failure {
     Rejected { rejected: u64, limit: u64 },
     #[error("the rejected rows cannot be written down: {0}")]
     RejectsLost(#[from] std::io::Error),
+    #[error(
+        "{0} is read, and the rejected rows would be written over it: name another file with \
+         --rejects"
+    )]
+    RejectsOverFile(String),
     #[error(transparent)]
     Import(#[from] ImportError),
     #[error(transparent)]

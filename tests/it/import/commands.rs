@@ -41,6 +41,43 @@ fn printed(output: &Output) -> Vec<&str> {
 }
 
 #[tokio::test]
+async fn a_file_that_is_read_is_not_written_over_with_its_rejects() {
+    let (database, folder) = (database().await, Folder::new());
+    let file = folder.write("rejects.csv", FILE);
+    let same = folder.0.join(".").join("rejects.csv");
+    let arguments = ["--dry-run", "--rejects", same.to_str().unwrap()];
+    let refused = idlink(&database, &arguments, &file).await;
+    assert_eq!(refused.status.code(), Some(1));
+    let told = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        told.contains("rejects.csv is read, and the rejected rows would"),
+        "{told}"
+    );
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), FILE);
+}
+
+#[tokio::test]
+async fn rows_of_another_company_are_rejected_whole_and_capitals_make_none() {
+    let (database, folder) = (database().await, Folder::new());
+    let file = folder.write(
+        "customers.csv",
+        "legal_entity,customer_number,kind,type,name,email\n\
+         FRSI,1001,person,b2c,=Ada,ada@example.org\n\
+         usmf,1002,person,b2c,Eve,eve@example.org\n",
+    );
+    let rejects = folder.0.join("rejects.csv");
+    let done = idlink(&database, &["--rejects", rejects.to_str().unwrap()], &file).await;
+    assert!(done.status.success());
+    assert_eq!(printed(&done)[0], "USMF: 1 rows; 1 added");
+    let written = std::fs::read_to_string(&rejects).unwrap();
+    let row = "\"FRSI\",\"1001\",\"person\",\"b2c\",\"'=Ada\",\"ada@example.org\",";
+    assert!(
+        written.lines().nth(1).unwrap().starts_with(row),
+        "{written}"
+    );
+}
+
+#[tokio::test]
 async fn an_operator_is_told_what_came_in_and_what_did_not() {
     let (database, folder) = (database().await, Folder::new());
     let file = folder.write("customers.csv", FILE);

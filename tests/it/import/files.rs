@@ -6,13 +6,13 @@ use std::path::PathBuf;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use idlink::domain::customer::{CustomerKind, CustomerType};
+use idlink::domain::customer::{CustomerKind, CustomerNumber, CustomerType};
 use idlink::import::customer_rows::CustomerRows;
 use idlink::import::encoding::Encoding;
 use idlink::import::meter::Meter;
 use idlink::import::profile::Profile;
 use idlink::import::reject::RejectFile;
-use idlink::import::row::{CustomerRecord, FileAddress, FileState, Row, Rows};
+use idlink::import::row::{CustomerRecord, FileAddress, FileState, Original, Rejected, Row, Rows};
 use idlink::import::source::Source;
 use idlink::import::table::Reading;
 
@@ -698,6 +698,150 @@ fn what_was_rejected_can_be_corrected_where_it_was_written_and_read_in_again() {
     assert_eq!(written.matches("rejected_reason").count(), 1, "{written}");
     let nothing = File::new(format!("{HEADER}{}\n", customer("C1")).as_bytes());
     assert_eq!(rejects(&nothing, &idlink()), (1, String::new()));
+}
+
+#[test]
+fn what_was_rejected_twice_is_still_as_it_stood() {
+    let text = format!(
+        "@odata.etag,{HEADER}W,USMF,C1,robot,b2c,=1+1,c1@example.org\n\
+         W,USMF,C2,robot,b2c,'=1,c2@example.org\nUSMF,-3\n"
+    );
+    let (_, once) = rejects(&File::new(text.as_bytes()), &idlink());
+    assert!(once.starts_with("\"'@odata.etag\","), "{once}");
+    let (_, twice) = rejects(&File::new(once.as_bytes()), &idlink());
+    let cells = |written: &str| -> Vec<String> {
+        let rows = written.lines().take(3);
+        rows.map(|row| row.split(",\"customers.csv\"").next().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(cells(&twice), cells(&once));
+    assert!(cells(&once)[1].contains("\"'=1+1\""), "{once}");
+    assert!(cells(&once)[2].contains("\"''=1\""), "{once}");
+    assert!(twice.ends_with(",\"USMF,-3\"\r\n"), "{twice}");
+    let corrected = twice.replace("\"robot\"", "\"person\"");
+    let (all, _) = File::new(corrected.as_bytes()).rows(&idlink());
+    assert_eq!(
+        all[..2],
+        ["2 C1 c1@example.org =1+1", "3 C2 c2@example.org '=1"]
+    );
+}
+
+#[test]
+fn rejected_rows_keep_their_columns_when_the_first_of_them_has_none() {
+    let file = File::new(format!("{HEADER}USMF,C1,robot,b2c,Ada,c1@example.org\n").as_bytes());
+    let path = file.folder.0.join("rejects.csv");
+    let mut rows = file.open(&idlink()).unwrap();
+    let mut rejects = RejectFile::at(&path);
+    rejects.expect(rows.header().unwrap());
+    let late = Rejected {
+        line: 9,
+        column: None,
+        reason: "found late".to_owned(),
+        number: CustomerNumber::parse("C9"),
+        legal_entity: None,
+        original: None,
+    };
+    rejects.write("customers.csv", &late).unwrap();
+    let Some(Row::Bad(rejected)) = rows.next_row().unwrap() else {
+        panic!("it is no robot");
+    };
+    rejects.write("customers.csv", &rejected).unwrap();
+    assert!(rejects.finish().unwrap());
+    let written = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<_> = written.lines().skip(1).collect();
+    assert_eq!(
+        lines,
+        [
+            "\"\",\"\",\"\",\"\",\"\",\"\",\"customers.csv\",\"9\",\"\",\"found late\",\"C9\"",
+            "\"USMF\",\"C1\",\"robot\",\"b2c\",\"Ada\",\"c1@example.org\",\"customers.csv\",\"2\",\
+             \"kind\",\"must be one of person, organisation, organization\",\"\"",
+        ]
+    );
+}
+
+#[test]
+fn a_row_that_was_taken_can_still_be_shown_as_it_stood() {
+    let object = "{\"legal_entity\":\"USMF\",\"customer_number\":\"C1\",\"kind\":\"person\",\
+                  \"type\":\"b2c\",\"email\":null,\"more\":1}";
+    let line = customer("C1");
+    for (content, expected) in [
+        (format!("{HEADER}{line}\r\nC2"), line.clone()),
+        (format!("{object}\r\n{{"), object.to_owned()),
+    ] {
+        let mut rows = File::new(content.as_bytes()).open(&idlink()).unwrap();
+        assert!(matches!(rows.next_row(), Ok(Some(Row::Good { .. }))));
+        let shown = match rows.original().unwrap() {
+            Original::Cells { cells, .. } => cells.join(","),
+            Original::Text { text, .. } => text,
+        };
+        assert_eq!(shown, expected);
+    }
+}
+
+#[test]
+fn half_a_character_in_each_of_two_cells_is_none() {
+    let mut content = HEADER.as_bytes().to_vec();
+    content.extend(b"USMF,C1,person,b2c,caf\xC3,\xA9x@example.org\n");
+    let error = refusal(content);
+    assert!(error.starts_with("line 2: byte 72 is not utf-8"), "{error}");
+}
+
+#[test]
+fn objects_may_stand_on_lines_of_any_kind_with_blank_ones_between() {
+    let object = |number: &str| {
+        format!(
+            "{{\"customer_number\":\"{number}\",\"kind\":\"person\",\"type\":\"b2c\",\
+             \"email\":null}}"
+        )
+    };
+    let content = [object("C1"), object("C2"), object("C3")];
+    let expected = |lines: [u64; 3]| {
+        let said = |(line, number)| format!("{line} C{number} - -");
+        lines.into_iter().zip(1..).map(said).collect::<Vec<_>>()
+    };
+    assert_eq!(rows(content.join("\r")), expected([1, 2, 3]));
+    assert_eq!(rows(content.join("\r\n")), expected([1, 2, 3]));
+    assert_eq!(rows(content.join("\n \t\r\n")), expected([1, 3, 5]));
+}
+
+#[test]
+fn the_separator_may_be_named_as_spreadsheets_do() {
+    let table = format!("{HEADER}{}\n", customer("C1")).replace(',', ";");
+    for first in ["sep=;\r\n", "\"sep=;\"\r\n", "SEP=;\n"] {
+        assert_eq!(rows(format!("{first}{table}")), [good(3, "C1")], "{first}");
+    }
+    let error = refusal(format!("sep=\n\n{table}"));
+    assert!(error.starts_with("has no column"), "{error}");
+}
+
+#[test]
+fn a_number_with_what_nobody_sees_in_it_is_rejected() {
+    for hidden in ['\u{200B}', '\u{FEFF}', '\u{202E}', '\u{AD}'] {
+        let row = customer("C1").replacen("C1", &format!("C{hidden}1"), 1);
+        let said = rows(format!("{HEADER}{row}\n"));
+        assert!(
+            said[0].starts_with("2 !customer_number: holds a character that nobody sees"),
+            "{said:?}"
+        );
+    }
+}
+
+#[test]
+fn a_packed_file_may_not_unpack_to_more_because_another_was_read_before() {
+    let folder = Folder::new();
+    let large = folder.0.join("large.csv");
+    std::fs::write(&large, format!("{HEADER}{}", "\n".repeat(2 << 20))).unwrap();
+    let bomb = gzip(&format!("{HEADER}{}", " ".repeat(70 << 20)));
+    let packed = folder.0.join("packed.csv.gz");
+    std::fs::write(&packed, &bomb).unwrap();
+    let meter = Meter::default();
+    let open = |path: &PathBuf| {
+        CustomerRows::open(&Source::File(path.clone()), &idlink(), &meter).unwrap()
+    };
+    let (first, second) = (open(&large), open(&packed));
+    assert_eq!(read_all(first).1, None);
+    let end = read_all(second).1.unwrap();
+    assert!(end.contains("200 times its size"), "{end}");
 }
 
 #[test]
