@@ -297,6 +297,10 @@ impl Profiles {
     }
 }
 
+/// Technical profiles that include one the next. Published policies have four;
+/// the checker refuses more (P08).
+pub const MOST_INCLUDES: usize = 50;
+
 /// Each technical profile over the one that it includes, which is itself taken
 /// with what *it* includes: its own content wins. Those that include each other
 /// in a circle, which B2C refuses, are taken without.

@@ -13,6 +13,8 @@ pub(super) const MAX_BYTES: u64 = 8 * 1024 * 1024;
 pub enum ReadError {
     #[error("{} is not there", .0.display())]
     Missing(PathBuf),
+    #[error("{} is neither a file nor a folder", .0.display())]
+    NoFile(PathBuf),
     #[error("{} cannot be read: {}", .0.display(), .1)]
     Unreadable(PathBuf, #[source] io::Error),
 }
@@ -43,6 +45,9 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Vec<Found>, ReadError> {
         let metadata = fs::metadata(path).map_err(at)?;
         let files = if metadata.is_dir() {
             beneath(path)?
+        } else if !metadata.is_file() {
+            // To read a pipe that nobody writes to would never end.
+            return Err(ReadError::NoFile(path.clone()));
         } else {
             vec![path.clone()]
         };

@@ -1,5 +1,6 @@
 //! The policies of some paths, and how they hang together.
 
+mod choice;
 mod nearest;
 
 use std::collections::{HashMap, HashSet};
@@ -17,6 +18,7 @@ use super::xml::{Attribute, Document, Element, Text, parse};
 use nearest::nearest;
 
 pub use super::folder::ReadError;
+pub use choice::{Heirs, with_heirs};
 
 /// Bytes that B2C takes of a file ("Azure AD B2C service limits": 1024 KB).
 const B2C_BYTES: usize = 1024 * 1024;
@@ -32,7 +34,7 @@ const PARTS: [&str; 6] = [
 ];
 
 /// Policies that were read together.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct PolicySet {
     pub sources: Sources,
     pub files: Vec<PolicyFile>,
@@ -46,7 +48,7 @@ pub struct PolicySet {
 }
 
 /// One policy.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PolicyFile {
     pub file: FileId,
     pub document: Document,
@@ -60,6 +62,8 @@ pub struct PolicyFile {
     pub base: Option<BaseRef>,
     /// The file that has that base, if there is one.
     found: Result<Option<FileId>, Vec<FileId>>,
+    /// Which of several it is taken to be, where that was chosen.
+    taken: Option<FileId>,
     folder: PathBuf,
     /// Which of the paths led to it.
     path: usize,
@@ -225,9 +229,11 @@ impl PolicySet {
             return Err(ChainProblem::Unnamed { file });
         };
         let named = id.value.to_string();
+        if let Some(found) = policy.base_file() {
+            return Ok(self.get(found));
+        }
         match &policy.found {
-            Ok(Some(found)) => Ok(self.get(*found)),
-            Ok(None) => Err(ChainProblem::Missing {
+            Ok(_) => Err(ChainProblem::Missing {
                 file,
                 policy: named,
             }),
@@ -350,6 +356,7 @@ impl PolicyFile {
             root: Arc::new(root.clone()),
             document,
             found: Ok(None),
+            taken: None,
             folder: found.folder.clone(),
             path: found.root,
         }
@@ -367,7 +374,7 @@ impl PolicyFile {
 
     /// The file that this one inherits from, where it is there.
     pub fn base_file(&self) -> Option<FileId> {
-        self.found.as_ref().ok().copied().flatten()
+        self.found.as_ref().ok().copied().flatten().or(self.taken)
     }
 }
 

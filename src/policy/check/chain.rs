@@ -118,19 +118,24 @@ fn wrong_tenant(span: Span, message: String, b2c: String, mend: String) -> Findi
 
 fn base(scope: &Scope<'_>, options: &Options, findings: &mut Vec<Finding>) {
     let file = scope.file;
-    let Err(problem) = scope.set.chain(file.file) else {
-        return;
-    };
     let Some(base) = &file.base else {
         return;
     };
     let span = base.policy.as_ref().map_or(base.span, |policy| policy.span);
+    if let (Some(taken), Some(policy), [_, ..]) =
+        (file.base_file(), &base.policy, file.candidates())
+    {
+        findings.push(ambiguous(scope, span, &policy.value, taken));
+    }
+    let Err(problem) = scope.set.chain(file.file) else {
+        return;
+    };
     match problem {
         // It is told of where it is.
-        ChainProblem::Missing { file: at, .. }
-        | ChainProblem::Ambiguous { file: at, .. }
-        | ChainProblem::Unnamed { file: at }
+        ChainProblem::Missing { file: at, .. } | ChainProblem::Unnamed { file: at }
             if at != file.file => {}
+        // One of them was taken, or is in a trial.
+        ChainProblem::Ambiguous { .. } => {}
         // The policy is not in the circle itself.
         ChainProblem::Cycle { file: last }
             if scope.set.get(last).and_then(PolicyFile::base_file) != Some(file.file) => {}
@@ -149,9 +154,6 @@ fn base(scope: &Scope<'_>, options: &Options, findings: &mut Vec<Finding>) {
             }
             findings.push(missing(scope, span, &policy));
         }
-        ChainProblem::Ambiguous {
-            policy, candidates, ..
-        } => findings.push(ambiguous(scope, span, &policy, &candidates)),
         ChainProblem::Cycle { .. } => findings.push(
             Finding::new(
                 5,
@@ -167,20 +169,37 @@ fn base(scope: &Scope<'_>, options: &Options, findings: &mut Vec<Finding>) {
     }
 }
 
-fn ambiguous(scope: &Scope<'_>, span: Span, policy: &str, candidates: &[FileId]) -> Finding {
+/// Others that are named of those that a policy may inherit from.
+const MOST_NAMED: usize = 8;
+
+fn ambiguous(scope: &Scope<'_>, span: Span, policy: &str, taken: FileId) -> Finding {
+    let path = scope.set.sources.get(taken).path().display();
+    let place = |file: FileId| {
+        let candidate = scope.set.get(file)?;
+        let id = candidate.id.as_ref().map(|id| id.value_span);
+        Some(id.unwrap_or(candidate.document.root.name_span))
+    };
     let finding = Finding::new(
         5,
         Severity::Warning,
         span,
-        format!("several files hold the base policy `{policy}`, all as near as each other"),
+        format!(
+            "several files hold the base policy `{policy}`, all as near as each other: `{path}` was taken, which leaves no more errors than another"
+        ),
     )
-    .mend("check one set at a time: what is inherited was not looked at");
-    let candidates = candidates.iter().filter_map(|file| scope.set.get(*file));
-    candidates.fold(finding, |finding, candidate| {
-        let id = candidate.id.as_ref().map(|id| id.value_span);
-        let place = id.unwrap_or(candidate.document.root.name_span);
-        finding.related(place, "it may be this one")
-    })
+    .mend("to choose, name the folder of the base that is meant, and none that holds another");
+    let finding = match place(taken) {
+        Some(place) => finding.related(place, "this one was taken"),
+        None => finding,
+    };
+    let others = scope.file.candidates().iter().copied();
+    others
+        .filter(|other| *other != taken)
+        .take(MOST_NAMED)
+        .filter_map(place)
+        .fold(finding, |finding, place| {
+            finding.related(place, "it may be this one")
+        })
 }
 
 /// Whether the base is a file that is no XML: that is told of where it is.

@@ -4,6 +4,7 @@
 //! inherits; what concerns a journey as a whole is looked at for each relying
 //! party. [`rules`] tells what each rule is about.
 
+mod bases;
 mod chain;
 mod claims;
 mod data_type;
@@ -104,10 +105,18 @@ impl Report {
 }
 
 /// Looks at every policy of the set, and at every relying party with all that
-/// it inherits. Blocks for as long as that takes, on all processors.
+/// it inherits. Where several files may be a policy's base, the one that leaves
+/// the fewest errors is taken. Blocks for as long as that takes, on all
+/// processors.
 pub fn check(set: &PolicySet, options: &Options) -> Report {
+    let chosen = bases::chosen(set, options);
+    let set = chosen.as_ref().unwrap_or(set);
     let mut found = set.broken.clone();
-    found.extend(each(set, |file| policy(set, file, options)));
+    found.extend(each(
+        &set.files,
+        || (),
+        |(), file| policy(set, file, options),
+    ));
     let (findings, allowed) = settle(set, distinct(found), options);
     Report {
         findings,
@@ -117,19 +126,25 @@ pub fn check(set: &PolicySet, options: &Options) -> Report {
     }
 }
 
-/// Runs `look` for every file, on as many threads as there are processors.
-fn each(set: &PolicySet, look: impl Fn(&PolicyFile) -> Vec<Finding> + Sync) -> Vec<Finding> {
+/// Runs `look` for every item, on as many threads as there are processors, each
+/// with a state of its own.
+fn each<I: Sync, S, T: Send>(
+    items: &[I],
+    state: impl Fn() -> S + Sync,
+    look: impl Fn(&mut S, &I) -> Vec<T> + Sync,
+) -> Vec<T> {
     let next = AtomicUsize::new(0);
     let work = || {
+        let mut state = state();
         let mut found = Vec::new();
-        while let Some(file) = set.files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            found.extend(look(file));
+        while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+            found.extend(look(&mut state, item));
         }
         found
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads.min(set.files.len()))
+        let others: Vec<_> = (1..threads.min(items.len()))
             .map(|_| scope.spawn(work))
             .collect();
         let mut found = work();
@@ -180,6 +195,10 @@ fn distinct(mut findings: Vec<Finding>) -> Vec<Finding> {
         key(one)
             .cmp(&key(other))
             .then_with(|| one.message.cmp(&other.message))
+            // They name the relying party: which one is told must not depend on
+            // which thread was first.
+            .then_with(|| one.b2c.cmp(&other.b2c))
+            .then_with(|| one.mend.cmp(&other.mend))
             .then_with(|| places(one).cmp(&places(other)))
     });
     findings.dedup_by(|one, other| {

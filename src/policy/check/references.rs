@@ -6,6 +6,7 @@ use super::pages;
 use super::scope::Scope;
 use super::spelling::nearest;
 use super::wording::capitalized;
+use crate::policy::effective::MOST_INCLUDES;
 use crate::policy::finding::{Finding, Severity};
 use crate::policy::source::Span;
 use crate::policy::view::TechnicalProfile;
@@ -359,26 +360,28 @@ fn include_circle(scope: &Scope<'_>, profile: &TechnicalProfile<'_>, findings: &
         let known = names
             .iter()
             .position(|name| name.eq_ignore_ascii_case(profile.id()));
-        if let Some(at) = known {
-            // A circle further on is told of there.
-            if at == 0 {
-                names.push(stated.id());
-                findings.push(
-                    Finding::new(
-                        8,
-                        Severity::Error,
-                        reference.value_span,
-                        format!(
-                            "the technical profiles include each other: {}",
-                            names.join(" → ")
-                        ),
-                    )
-                    .mend("take one of the IncludeTechnicalProfile away"),
-                );
-            }
+        // A circle further on is told of there.
+        if known.is_some_and(|at| at > 0) {
             return;
         }
         names.push(profile.id());
+        if known.is_some() || names.len() > MOST_INCLUDES + 1 {
+            let message = match known {
+                Some(_) => format!(
+                    "the technical profiles include each other: {}",
+                    names.join(" → ")
+                ),
+                None => format!(
+                    "technical profile `{}` includes more than {MOST_INCLUDES} others, one by way of the next",
+                    stated.id()
+                ),
+            };
+            findings.push(
+                Finding::new(8, Severity::Error, reference.value_span, message)
+                    .mend("take one of the IncludeTechnicalProfile away"),
+            );
+            return;
+        }
         next = profile.include();
     }
 }

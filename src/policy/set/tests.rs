@@ -390,3 +390,13 @@ fn a_file_larger_than_b2c_takes_is_told() {
         "{message}"
     );
 }
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_not_read() {
+    let error = PolicySet::read(&[PathBuf::from("/dev/null")]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "/dev/null is neither a file nor a folder"
+    );
+}

@@ -1,6 +1,7 @@
 //! P06 to P10 and P41.
 
-use super::{BASE, PARTY, found, in_base, in_party, middle, only, with};
+use super::super::Options;
+use super::{BASE, PARTY, found, in_base, in_party, middle, only, run, with};
 
 #[test]
 fn claim_types_are_declared() {
@@ -211,4 +212,39 @@ fn display_controls_and_predicates_are_declared() {
         "<UserInputType>TextBox</UserInputType><PredicateValidationReference Id=\"strong\" />",
     );
     assert_eq!(in_base(&predicate), ["base.xml:6:128 P41 error `strong`"]);
+}
+
+#[test]
+fn a_long_way_of_includes_is_refused() {
+    let chain = |length: usize| {
+        let profiles: String = (0..length)
+            .map(|at| {
+                format!(
+                    r#"<TechnicalProfile Id="T{at}"><IncludeTechnicalProfile ReferenceId="T{}"/></TechnicalProfile>"#,
+                    at + 1
+                )
+            })
+            .collect();
+        with(
+            BASE,
+            "<TechnicalProfile Id=\"SM-Noop\">",
+            &format!(
+                "{profiles}<TechnicalProfile Id=\"T{length}\"></TechnicalProfile><TechnicalProfile Id=\"SM-Noop\">"
+            ),
+        )
+    };
+    let refused = |length| {
+        let base = chain(length);
+        let (_, report) = run(&[("base.xml", &base)], &Options::default());
+        let found = report.findings.iter();
+        found
+            .filter(|finding| finding.rule.0 == 8)
+            .map(|finding| finding.message.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(refused(50), Vec::<String>::new());
+    assert_eq!(
+        refused(51),
+        ["technical profile `T0` includes more than 50 others, one by way of the next"]
+    );
 }
