@@ -141,6 +141,43 @@ fn a_second_build_takes_away_only_what_the_first_one_wrote() {
 }
 
 #[test]
+fn an_authors_files_are_not_written_over() {
+    let folder = author(POLICY);
+    let rp = folder.0.join("rp");
+    let settings = SETTINGS.replace("\"Test\"", "\"rp\"");
+    fs::write(rp.join("appsettings.json"), settings).unwrap();
+    let output = build(&rp, &["--output", folder.0.to_str().unwrap()]);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("would be written over"), "{said}");
+    assert!(said.contains("--output"), "{said}");
+    let source = fs::read_to_string(rp.join("SignIn.xml")).unwrap();
+    assert_eq!(source, POLICY);
+    assert!(!folder.0.join("Live").exists());
+}
+
+#[test]
+fn what_was_built_among_the_sources_is_not_built_again() {
+    let folder = author(POLICY);
+    let place = folder.0.join("made");
+    for _ in 0..2 {
+        let output = build(&folder.0, &["--output", place.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    }
+    assert!(place.join("Test/rp/SignIn.xml").exists());
+    assert!(!place.join("Test/made").exists());
+}
+
+#[test]
+fn names_that_differ_in_case_only_are_refused() {
+    let folder = author(POLICY);
+    fs::write(folder.0.join("rp/signin.XML"), POLICY).unwrap();
+    let output = build(&folder.0, &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("rename one"), "{}", said(&output));
+}
+
+#[test]
 fn what_cannot_be_carried_out_ends_with_2() {
     let folder = author(POLICY);
     let empty = Folder::new();

@@ -330,9 +330,116 @@ async fn a_busy_graph_is_asked_again_when_it_says() {
     let (code, said) = apply(&folder, &graph).await;
     assert_eq!(code, 1, "{said}");
     assert!(
-        said.contains("Graph asks to wait 3600 s: try again then"),
+        said.contains("Graph asks to wait 60 min: try again then"),
         "{said}"
     );
+}
+
+#[tokio::test]
+async fn a_fault_of_graph_is_tried_again_and_a_web_page_is_no_answer() {
+    let (folder, graph) = (policies(), Graph::start().await);
+    graph.instead(PUT_BASE, refusal(500, "InternalServerError", "Oops"));
+    let page = ResponseTemplate::new(200).set_body_raw("<html>Sign in</html>", "text/html");
+    graph.instead(PUT_CHILD, page);
+    let (code, said) = apply(&folder, &graph).await;
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        said.contains("Oops (500 InternalServerError), request 7c1e; again in 1 s"),
+        "{said}"
+    );
+    assert!(said.contains("✓ 1/2 policy B2C_1A_Base: created"), "{said}");
+    assert!(
+        said.contains("policy B2C_1A_Child: a web page answers instead of Graph"),
+        "{said}"
+    );
+    let (code, said) = apply(&folder, &graph).await;
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("policy B2C_1A_Base: unchanged"), "{said}");
+    assert!(said.contains("policy B2C_1A_Child: created"), "{said}");
+}
+
+#[tokio::test]
+async fn secrets_that_graph_repeats_are_not_told() {
+    let (folder, graph) = (everything(), Graph::start().await);
+    let repeated = format!("No {TOKEN} and no {SECRET}");
+    graph.instead(
+        "POST /beta/trustFramework/keySets/B2C_1A_Password/uploadSecret",
+        refusal(400, "BadRequest", &repeated),
+    );
+    let (code, said) = apply(&folder, &graph).await;
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("No [hidden] and no [hidden] (400"), "{said}");
+}
+
+#[tokio::test]
+async fn a_list_that_is_none_or_never_ends_is_not_believed() {
+    let (folder, graph) = (everything(), Graph::start().await);
+    let list = "GET /v1.0/identity/apiConnectors";
+    let answer = |body: Value| ResponseTemplate::new(200).set_body_json(body);
+    graph.instead(list, answer(json!({"value": {}})));
+    let (code, said) = apply(&folder, &graph).await;
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("list of API connectors is none"), "{said}");
+
+    let next = format!("{}/v1.0/identity/apiConnectors", graph.url());
+    for _ in 0..200 {
+        let page = json!({"value": [], "@odata.nextLink": next});
+        graph.instead(list, answer(page));
+    }
+    let (code, said) = apply(&folder, &graph).await;
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        said.contains("list of API connectors does not end"),
+        "{said}"
+    );
+    assert!(graph.state().connectors.is_empty());
+}
+
+#[tokio::test]
+async fn an_interrupted_plan_says_how_far_it_came_and_goes_on() {
+    let (folder, graph) = (policies(), Graph::start().await);
+    let slow = ResponseTemplate::new(201).set_delay(Duration::from_secs(30));
+    graph.instead(PUT_CHILD, slow);
+    let mut command = plan(&folder, &graph.url(), &["--apply"]);
+    let child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let is_sent = || graph.state().log.iter().any(|line| line == PUT_CHILD);
+    while !is_sent() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let id = child.id().unwrap().to_string();
+    let killed = Command::new("kill").args(["-INT", &id]).status().await;
+    assert!(killed.unwrap().success());
+    let output = child.wait_with_output().await.unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(
+        said.contains("Done: 1 of 2 steps. Not done:\n  policy B2C_1A_Child"),
+        "{said}"
+    );
+    let (code, said) = apply(&folder, &graph).await;
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("policy B2C_1A_Base: unchanged"), "{said}");
+}
+
+#[tokio::test]
+async fn policies_that_inherit_from_each_other_have_no_order() {
+    let folder = Folder::new();
+    for (own, base) in [("A", "B"), ("B", "A")] {
+        let text = format!(
+            "<TrustFrameworkPolicy xmlns=\"http://schemas.microsoft.com/online/cpim/schemas/2013/06\" \
+             PolicyId=\"B2C_1A_{own}\" TenantId=\"t.onmicrosoft.com\">\n<BasePolicy>\
+             <TenantId>t.onmicrosoft.com</TenantId><PolicyId>B2C_1A_{base}</PolicyId></BasePolicy>\
+             </TrustFrameworkPolicy>"
+        );
+        folder.write(&format!("{own}.xml"), &text);
+    }
+    let (code, said) = run(&mut plan(&folder, "https://graph.example", &[])).await;
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        said.contains("error[P05]: the policy inherits from itself"),
+        "{said}"
+    );
+    assert!(said.contains("A.xml:2:"), "{said}");
 }
 
 #[tokio::test]

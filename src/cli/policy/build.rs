@@ -58,6 +58,8 @@ impl BuildCommand {
             Some(root) => root.clone(),
             None => first.join(&settings.environments_folder),
         };
+        let names = built.environments.iter().map(|(name, _)| name.as_str());
+        build::spare_sources(&root, names, &sources).map_err(|error| Misuse(error.to_string()))?;
         for (name, files) in &built.environments {
             print_written(name, &build::write(&root, name, files)?);
         }

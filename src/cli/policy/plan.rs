@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use secrecy::SecretString;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Misuse, colours, print_findings};
 use crate::cli::Failure;
@@ -20,6 +21,9 @@ use crate::policy::report::{text, visible_line};
 use crate::policy::set::PolicySet;
 
 const TOKEN: &str = "IDLINK_GRAPH_TOKEN";
+
+/// As a shell says it: 128 and the number of SIGINT.
+const INTERRUPTED: u8 = 130;
 
 /// Say what a tenant is sent, in its order, and send it
 ///
@@ -145,8 +149,17 @@ impl PlanCommand {
         let watcher = Watcher::new(plan);
         let mut watch = |event: Event<'_>| watcher.tell(&event);
         let order = (resend, PACE);
-        let applied = apply::apply(plan, set, &graph, order, &secret, &mut watch).await;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let applied = tokio::select! {
+            applied = apply::apply(plan, set, &graph, order, &secret, &mut watch) => Some(applied),
+            _ = interrupt.recv() => None,
+        };
+        let done = watcher.done();
         drop(watcher);
+        let Some(applied) = applied else {
+            print_interrupted(plan, done);
+            return Ok(ExitCode::from(INTERRUPTED));
+        };
         match applied {
             Ok(()) => {
                 println!("Done: {} of {} steps.", plan.steps.len(), plan.steps.len());
@@ -196,12 +209,19 @@ fn print_stopped(plan: &Plan, set: &PolicySet, stopped: &Stopped) {
     if let Some(advice) = advice(&step.what, &stopped.error) {
         println!("{advice}\n");
     }
-    println!(
-        "Done: {} of {} steps. Not done:",
-        stopped.done,
-        plan.steps.len()
-    );
-    for step in plan.steps.iter().skip(stopped.done) {
+    print_rest(plan, stopped.done);
+}
+
+/// Ctrl-C ends the request that is under way; whether Graph did what it asked for
+/// is found out by the next run.
+fn print_interrupted(plan: &Plan, done: usize) {
+    println!("\nInterrupted: the first one of these may be done, or not.");
+    print_rest(plan, done);
+}
+
+fn print_rest(plan: &Plan, done: usize) {
+    println!("Done: {done} of {} steps. Not done:", plan.steps.len());
+    for step in plan.steps.iter().skip(done) {
         println!("  {}", visible_line(&step.name()));
     }
     println!("The same command goes on from here: what the tenant has is not sent again.");
@@ -269,6 +289,11 @@ impl Watcher {
                 self.line(format_args!("✓ {done}/{steps} {}: {outcome}", named(step)));
             }
         }
+    }
+
+    /// How many steps have ended.
+    fn done(&self) -> usize {
+        usize::try_from(self.bar.position()).unwrap_or(self.steps)
     }
 
     fn line(&self, text: std::fmt::Arguments<'_>) {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::plan::templates;
 use super::super::source::{FileId, Sources};
-use super::{AppSettings, Input, is_json};
+use super::{AppSettings, Input, is_json, output};
 
 const SETTINGS: &str = "appsettings.json";
 
@@ -86,7 +86,10 @@ pub fn read(
             if is_json(&to) && !templates::is_one(&to, sources.get(file).text()) {
                 continue;
             }
-            if let Some(first) = inputs.iter().find(|input| input.to == to) {
+            // Authors work on systems to which the case of a name is nothing.
+            let place = to.to_string_lossy().to_lowercase();
+            let is_same = |input: &&Input| input.to.to_string_lossy().to_lowercase() == place;
+            if let Some(first) = inputs.iter().find(is_same) {
                 return Err(ReadError::SamePlace {
                     first: sources.get(first.file).path().to_owned(),
                     second: path,
@@ -119,7 +122,7 @@ fn walk(folder: &Path, settings: &AppSettings, paths: &mut Vec<PathBuf>) -> Resu
         let name = name.to_string_lossy();
         // Not through symbolic links: they may lead back.
         if entry.file_type().map_err(unreadable)?.is_dir() {
-            let is_built = path.ends_with(&settings.environments_folder);
+            let is_built = path.ends_with(&settings.environments_folder) || output::is_made(&path);
             if !name.starts_with('.') && name != "node_modules" && !is_built {
                 walk(&path, settings, paths)?;
             }

@@ -8,10 +8,11 @@ mod placeholders;
 mod settings;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 pub use files::{ReadError, read, read_settings};
-pub use output::{OutputError, Written, is_output, write};
+pub use output::{OutputError, Written, is_output, spare_sources, write};
 pub use settings::read as parse_settings;
 pub use settings::{AppSettings, Environment};
 
@@ -198,7 +199,7 @@ pub fn left_over(sources: &Sources, file: FileId) -> Vec<Finding> {
         Finding::new(
             UNRESOLVED,
             Severity::Error,
-            span(file, placeholder),
+            span(file, &placeholder.range),
             message,
         )
         .mend("Run idlink policy build, and give the environment's folder it makes")
@@ -214,12 +215,19 @@ fn report_problems(
     findings: &mut Vec<Finding>,
 ) {
     for region in &template.regions {
+        // Nobody reads a comment, and what is commented out may be unfinished.
+        if region.kind == Kind::Comment {
+            continue;
+        }
+        findings.extend(region.unfinished.iter().map(|range| {
+            let message = "a placeholder begins here that has no end in its line, or another one \
+                           within";
+            let span = span(input.file, range);
+            Finding::new(UNRESOLVED, Severity::Error, span, message)
+                .mend("Write {Settings:Name}, with the name of one setting")
+        }));
         for placeholder in &region.placeholders {
-            let span = span(input.file, placeholder);
-            // Nobody reads a comment, and what is commented out may be unfinished.
-            if region.kind == Kind::Comment {
-                continue;
-            }
+            let span = span(input.file, &placeholder.range);
             if region.kind == Kind::Markup {
                 let message = format!(
                     "{} can stand in a text or in the value of an attribute, not in a tag",
@@ -341,12 +349,12 @@ fn written(name: &str) -> String {
     format!("{{Settings:{name}}}")
 }
 
-fn span(file: FileId, placeholder: &Placeholder) -> Span {
+fn span(file: FileId, range: &Range<usize>) -> Span {
     let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
     Span {
         file,
-        start: offset(placeholder.range.start),
-        end: offset(placeholder.range.end),
+        start: offset(range.start),
+        end: offset(range.end),
     }
 }
 
@@ -465,6 +473,27 @@ mod tests {
         let (_, findings) = built("a.xml", "<P>\n<Q></P>");
         assert_eq!(findings[0].1.rule.to_string(), "P01");
         assert_eq!(findings[0].0.line, 2);
+    }
+
+    #[test]
+    fn what_begins_like_a_placeholder_is_one_or_a_fault() {
+        for (text, column) in [
+            ("<P>{Settings:{Settings:Prefix}}</P>", 4),
+            ("<P a='{settings:Prefix'/>", 7),
+            ("<P>{Settings:Pre\nfix}</P>", 4),
+        ] {
+            let (_, findings) = built("a.xml", text);
+            let [(position, finding)] = &findings[..] else {
+                panic!("{text}: {findings:?}");
+            };
+            assert_eq!((position.line, position.column), (1, column), "{text}");
+            assert!(finding.message.contains("no end"), "{}", finding.message);
+        }
+        let (texts, findings) = built("a.xml", "<P>{Settings:Prefix}{{Settings:Prefix}}</P>");
+        assert_eq!(findings, []);
+        assert_eq!(texts[0], "<P>B2C_1A_Shop{B2C_1A_Shop}</P>");
+        let (_, findings) = built("a.xml", "<P><!-- {Settings:Pre --></P>");
+        assert_eq!(findings, []);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 
+use super::super::source::Sources;
 use super::Files;
 
 /// What the build before has written. A file that is not named there, or that
@@ -40,6 +41,11 @@ pub enum OutputError {
     Io { path: PathBuf, cause: io::Error },
     #[error("{} is no folder: move it away", .0.display())]
     NoFolder(PathBuf),
+    #[error(
+        "{} would be written over: {} is in it, from which is built; give another place with --output",
+        folder.display(), file.display()
+    )]
+    HoldsSource { folder: PathBuf, file: PathBuf },
 }
 
 /// Writes one environment below `root`.
@@ -81,12 +87,37 @@ pub fn write(root: &Path, environment: &str, files: &Files) -> Result<Written, O
     Ok(written)
 }
 
+/// Refuses folders that hold what is built from: an author's files are not
+/// written over with those of one environment.
+pub fn spare_sources<'a>(
+    root: &Path,
+    environments: impl Iterator<Item = &'a str>,
+    sources: &Sources,
+) -> Result<(), OutputError> {
+    // Folders that are not there yet hold nothing.
+    let folders = environments.filter_map(|name| fs::canonicalize(root.join(name)).ok());
+    let folders: Vec<_> = folders.collect();
+    for path in sources.ids().map(|file| sources.get(file).path()) {
+        let whole = fs::canonicalize(path).map_err(at(path))?;
+        if let Some(folder) = folders.iter().find(|folder| whole.starts_with(folder)) {
+            return Err(OutputError::HoldsSource {
+                folder: folder.clone(),
+                file: path.to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Whether a folder is one that a build has made.
+pub(super) fn is_made(folder: &Path) -> bool {
+    folder.join(MANIFEST).is_file()
+}
+
 /// Whether a path is an environment's folder, or lies in one.
 pub fn is_output(path: &Path) -> bool {
     let whole = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    whole
-        .ancestors()
-        .any(|folder| folder.join(MANIFEST).is_file())
+    whole.ancestors().any(is_made)
 }
 
 struct Place {

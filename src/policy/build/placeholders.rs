@@ -16,6 +16,9 @@ pub(super) struct Region {
     pub(super) range: Range<usize>,
     pub(super) kind: Kind,
     pub(super) placeholders: Vec<Placeholder>,
+    /// Beginnings of placeholders that have no end in their line, or another one
+    /// within: they would stay as they are.
+    pub(super) unfinished: Vec<Range<usize>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,10 +59,14 @@ impl<'a> Template<'a> {
     }
 
     fn with(text: &'a str, regions: Vec<(Range<usize>, Kind)>) -> Self {
-        let regions = regions.into_iter().map(|(range, kind)| Region {
-            placeholders: placeholders(text, range.clone()),
-            range,
-            kind,
+        let regions = regions.into_iter().map(|(range, kind)| {
+            let (placeholders, unfinished) = placeholders(text, range.clone());
+            Region {
+                range,
+                kind,
+                placeholders,
+                unfinished,
+            }
         });
         Self {
             text,
@@ -140,9 +147,11 @@ fn tag(text: &str, at: usize, regions: &mut Vec<(Range<usize>, Kind)>) -> usize 
 
 const BEGIN: &str = "{Settings:";
 
-/// Everything that looks like a placeholder, and has an end in its line.
-fn placeholders(text: &str, region: Range<usize>) -> Vec<Placeholder> {
+/// Everything that looks like a placeholder: those that have an end in their
+/// line, and where the others begin.
+fn placeholders(text: &str, region: Range<usize>) -> (Vec<Placeholder>, Vec<Range<usize>>) {
     let mut found = Vec::new();
+    let mut unfinished = Vec::new();
     let part = &text[region.clone()];
     for (at, _) in part.match_indices('{') {
         let Some(head) = part.get(at..at + BEGIN.len()) else {
@@ -152,19 +161,18 @@ fn placeholders(text: &str, region: Range<usize>) -> Vec<Placeholder> {
             continue;
         }
         let name = &part[at + BEGIN.len()..];
-        let Some(end) = name.find(['{', '}', '\n', '\r']) else {
+        let start = region.start + at;
+        let end = name.find(['{', '}', '\n', '\r']);
+        let Some(end) = end.filter(|end| name[*end..].starts_with('}')) else {
+            unfinished.push(start..start + BEGIN.len());
             continue;
         };
-        if !name[end..].starts_with('}') {
-            continue;
-        }
-        let start = region.start + at;
         found.push(Placeholder {
             range: start..start + BEGIN.len() + end + 1,
             name: name[..end].to_owned(),
         });
     }
-    found
+    (found, unfinished)
 }
 
 fn escaped(value: &str, kind: Kind) -> String {
@@ -292,7 +300,7 @@ mod tests {
         ];
         for (text, expected) in cases {
             let found = placeholders(text, 0..text.len());
-            let names: Vec<_> = found.iter().map(|found| found.name.as_str()).collect();
+            let names: Vec<_> = found.0.iter().map(|found| found.name.as_str()).collect();
             assert_eq!(names, expected, "{text}");
         }
     }

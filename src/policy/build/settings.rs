@@ -44,7 +44,7 @@ pub(super) struct Setting {
 }
 
 #[derive(serde::Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", expecting = "an object with Environments")]
 struct Written<'a> {
     policies_folder: Option<String>,
     environments_folder: Option<String>,
@@ -53,7 +53,10 @@ struct Written<'a> {
 }
 
 #[derive(serde::Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(
+    rename_all = "PascalCase",
+    expecting = "an object with Name, Tenant and PolicySettings"
+)]
 struct WrittenEnvironment<'a> {
     name: String,
     production: Option<bool>,
@@ -147,10 +150,17 @@ pub fn read(sources: &Sources, file: FileId) -> Result<AppSettings, Vec<Finding>
     }
 }
 
-/// Whether a path leads to a folder below where it begins.
+/// Whether a path leads to a folder below where it begins, on every system that
+/// policies are written on: `c:\\x` is a name on some and another drive on others.
 fn is_below(path: &Path) -> bool {
     let mut names = path.components().peekable();
-    names.peek().is_some() && names.all(|part| matches!(part, Component::Normal(_)))
+    names.peek().is_some()
+        && names.all(|part| match part {
+            Component::Normal(name) => {
+                is_folder_name(name.to_string_lossy().trim_start_matches('.'))
+            }
+            _ => false,
+        })
 }
 
 struct Reader<'a> {
@@ -258,6 +268,7 @@ impl Reader<'_> {
         let at = u32::try_from(at.min(self.text.len())).unwrap_or(u32::MAX);
         let said = error.to_string();
         let said = said.split(" at line ").next().unwrap_or_default();
+        let said = in_words(said);
         let span = Span {
             file: self.file,
             start: at,
@@ -278,9 +289,28 @@ impl Reader<'_> {
     }
 }
 
+/// The parser's words are those of a programmer.
+fn in_words(said: &str) -> String {
+    match said {
+        "key must be a string" | "trailing comma" => {
+            "a comma too many, or a name without quotes".to_owned()
+        }
+        said => said
+            .replace("invalid type: map", "invalid type: an object")
+            .replace("invalid type: sequence", "invalid type: a list")
+            .replace("expected a sequence", "expected a list"),
+    }
+}
+
 /// On the systems that policies are written on.
 fn is_folder_name(name: &str) -> bool {
-    !name.is_empty()
+    let stem = name.split('.').next().unwrap_or(name);
+    // "Naming Files, Paths, and Namespaces" (Windows): with any extension.
+    let is_device = ["con", "prn", "aux", "nul"]
+        .iter()
+        .any(|device| stem.eq_ignore_ascii_case(device));
+    !is_device
+        && !name.is_empty()
         && !name.starts_with('.')
         && !name.ends_with(['.', ' '])
         && !name.contains(|c: char| c.is_control() || "/\\:*?\"<>|".contains(c))
@@ -358,8 +388,37 @@ mod tests {
     }
 
     #[test]
+    fn what_the_parser_says_is_put_in_words() {
+        for (text, told) in [
+            (
+                "{\"Environments\": {}}",
+                "invalid type: an object, expected a list",
+            ),
+            (
+                "[]",
+                "invalid length 0, expected an object with Environments",
+            ),
+            (
+                "{\"Environments\": [[]]}",
+                "expected an object with Name, Tenant and PolicySettings",
+            ),
+            (
+                "{\"Environments\": [{\"Name\": \"a\",}]}",
+                "a comma too many, or a name without quotes",
+            ),
+            (
+                "{\"Environments\": [{\"Name\": \"NUL.x\", \"Tenant\": \"t\", \"PolicySettings\": {}}]}",
+                "cannot be that of a folder",
+            ),
+        ] {
+            let problems = problems(text);
+            assert!(problems[0].2.contains(told), "{text}: {problems:?}");
+        }
+    }
+
+    #[test]
     fn an_environments_folder_elsewhere_is_refused() {
-        for folder in ["..", "/tmp/x", "", "a/../../b"] {
+        for folder in ["..", "/tmp/x", "", "a/../../b", "c:\\x", "a/nul"] {
             let text = format!(
                 "{{\"EnvironmentsFolder\": {folder:?}, \"Environments\": [{{\"Name\": \"a\", \
                  \"Tenant\": \"t\", \"PolicySettings\": {{}}}}]}}"

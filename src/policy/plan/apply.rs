@@ -21,6 +21,9 @@ use super::{Plan, Policy, Step, What};
 
 const BEGIN: &str = "{Secret:";
 
+/// Of the list of a tenant's API connectors, which has one or two.
+const MOST_PAGES: usize = 100;
+
 /// Whether what is the same already is sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resend {
@@ -76,7 +79,7 @@ pub enum ApplyError {
     Graph(#[from] GraphError),
     #[error("{error}; given up after {attempts} attempts")]
     GivenUp { error: GraphError, attempts: u32 },
-    #[error("{error}; Graph asks to wait {} s: try again then", wait.as_secs())]
+    #[error("{error}; Graph asks to wait {}: try again then", long(*wait))]
     TooBusy { error: GraphError, wait: Duration },
     #[error("the environment variable {0} is not set: it holds the secret")]
     NoSecret(String),
@@ -176,7 +179,7 @@ impl Run<'_> {
                 // It was done by a request whose answer got lost.
                 Ok(Outcome::Unchanged) if is_uncertain => return Ok(Outcome::Updated),
                 Ok(outcome) => return Ok(outcome),
-                Err(ApplyError::Graph(error)) => error,
+                Err(ApplyError::Graph(error)) => self.hidden(step, error),
                 Err(error) => return Err(error),
             };
             let asked = match &error {
@@ -187,7 +190,8 @@ impl Run<'_> {
                     None
                 }
             };
-            let pause = asked.unwrap_or(wait);
+            // "Now" is no answer to how long: it would be asked without a pause.
+            let pause = asked.filter(|asked| !asked.is_zero()).unwrap_or(wait);
             if pause > pace.longest_wait {
                 return Err(ApplyError::TooBusy { error, wait: pause });
             }
@@ -206,6 +210,18 @@ impl Run<'_> {
             attempt += 1;
             wait = (wait * 2).min(pace.longest_wait);
         }
+    }
+
+    /// Without the secrets that the step sends, should an answer repeat them.
+    fn hidden(&self, step: &Step, error: GraphError) -> GraphError {
+        let mut names = Vec::new();
+        match &step.what {
+            What::Key(key) => names_of_secrets(&fill(key).1, &mut names),
+            What::Connector(connector) => names_of_secrets(&connector.body, &mut names),
+            What::Policy(_) | What::Attachment(_) => {}
+        }
+        let secrets = names.into_iter().filter_map(|name| (self.secrets)(&name));
+        secrets.fold(error, |error, secret| error.without(&secret))
     }
 
     async fn once(&mut self, step: &Step) -> Result<Outcome, ApplyError> {
@@ -288,17 +304,22 @@ impl Run<'_> {
     async fn find_connector(&self, name: &str) -> Result<Option<Existing>, ApplyError> {
         let mut found = Vec::new();
         let mut next = Some(CONNECTORS.to_owned());
+        let mut pages = 0;
         while let Some(path) = next.take() {
+            pages += 1;
+            if pages > MOST_PAGES {
+                let told = "Graph's list of API connectors does not end";
+                return Err(GraphError::Strange(told.to_owned()).into());
+            }
             let Some(mut page) = self.graph.read_json(&path).await? else {
                 break;
             };
-            if let Some(Value::Array(connectors)) = page.get_mut("value").map(Value::take) {
-                found.extend(
-                    connectors
-                        .into_iter()
-                        .filter(|one| one["displayName"] == name),
-                );
-            }
+            let Some(Value::Array(connectors)) = page.get_mut("value").map(Value::take) else {
+                let told = "Graph's list of API connectors is none: check the address";
+                return Err(GraphError::Strange(told.to_owned()).into());
+            };
+            let of_name = |one: &Value| one["displayName"] == name;
+            found.extend(connectors.into_iter().filter(of_name));
             if let Some(link) = page["@odata.nextLink"].as_str() {
                 // It must not lead the token elsewhere.
                 let path = link.strip_prefix(self.graph.base());
@@ -308,14 +329,17 @@ impl Run<'_> {
                 next = Some(path.to_owned());
             }
         }
-        match found.len() {
-            0 => Ok(None),
-            1 => Ok(found.pop().and_then(|body| {
-                let id = body["id"].as_str()?.to_owned();
-                Some(Existing { id, body })
-            })),
-            several => Err(ApplyError::Ambiguous(several)),
+        if found.len() > 1 {
+            return Err(ApplyError::Ambiguous(found.len()));
         }
+        let Some(body) = found.pop() else {
+            return Ok(None);
+        };
+        let id = body["id"]
+            .as_str()
+            .map(str::to_owned)
+            .ok_or_else(|| GraphError::Strange(format!("Graph does not tell the id of {name}")))?;
+        Ok(Some(Existing { id, body }))
     }
 
     async fn policy(&mut self, policy: &Policy, file: FileId) -> Result<Outcome, ApplyError> {
@@ -377,10 +401,7 @@ impl Run<'_> {
     fn fill_secrets(&self, value: &mut Value) -> Result<(), ApplyError> {
         match value {
             Value::String(text) => {
-                let name = text
-                    .strip_prefix(BEGIN)
-                    .and_then(|text| text.strip_suffix('}'));
-                if let Some(name) = name {
+                if let Some(name) = name_of_secret(text) {
                     let secret = (self.secrets)(name);
                     let secret = secret.ok_or_else(|| ApplyError::NoSecret(name.to_owned()))?;
                     *text = secret.expose_secret().to_owned();
@@ -395,6 +416,31 @@ impl Run<'_> {
                 .try_for_each(|(_, member)| self.fill_secrets(member)),
             Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
         }
+    }
+}
+
+fn name_of_secret(text: &str) -> Option<&str> {
+    text.strip_prefix(BEGIN)?.strip_suffix('}')
+}
+
+fn names_of_secrets(value: &Value, names: &mut Vec<String>) {
+    match value {
+        Value::String(text) => names.extend(name_of_secret(text).map(str::to_owned)),
+        Value::Array(items) => items.iter().for_each(|item| names_of_secrets(item, names)),
+        Value::Object(members) => members
+            .iter()
+            .for_each(|(_, member)| names_of_secrets(member, names)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Seconds are for short times.
+fn long(wait: Duration) -> String {
+    match wait.as_secs() {
+        seconds @ 0..=599 => format!("{seconds} s"),
+        seconds @ 600..=7_199 => format!("{} min", seconds.div_ceil(60)),
+        seconds @ 7_200..=172_799 => format!("{} h", seconds.div_ceil(3600)),
+        _ => "for days".to_owned(),
     }
 }
 

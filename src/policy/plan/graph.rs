@@ -15,12 +15,19 @@ const LARGEST_ANSWER: usize = 8 << 20;
 /// As much of an answer as is told when it is not Graph's.
 const TOLD: usize = 500;
 
+/// The same of Graph's own words: B2C lists all that it finds in a policy.
+const TOLD_BY_GRAPH: usize = 8_000;
+
+/// What stands where a secret was sent back to us.
+const HIDDEN: &str = "[hidden]";
+
 /// Graph and the right to change a tenant.
 pub struct Graph {
     http: reqwest::Client,
     /// Without a slash at its end.
     base: String,
     authorization: HeaderValue,
+    token: SecretString,
     /// For one answer: checking a policy takes B2C some seconds.
     limit: Duration,
 }
@@ -62,6 +69,9 @@ pub struct Refusal {
     pub status: u16,
     pub code: Option<String>,
     pub message: String,
+    /// How many letters of the message are told. What is in it is hidden before
+    /// it is cut: half a secret is one, too.
+    most: usize,
     /// What Microsoft's support asks for.
     pub request_id: Option<String>,
 }
@@ -112,6 +122,7 @@ impl Graph {
             http,
             base: url.as_str().trim_end_matches('/').to_owned(),
             authorization,
+            token: SecretString::from(token.expose_secret().trim()),
             limit,
         })
     }
@@ -163,7 +174,7 @@ impl Graph {
                 return Err(GraphError::Strange(told.to_owned()));
             }
         }
-        judge(status, &headers, body, SystemTime::now())
+        judge(status, &headers, body, SystemTime::now()).map_err(|error| error.without(&self.token))
     }
 
     /// Without the address's path, which is of no use to whoever reads it.
@@ -186,6 +197,14 @@ fn judge(
     now: SystemTime,
 ) -> Result<Answer, GraphError> {
     if status.is_success() {
+        // A portal that stands before Graph, or another host's greeting.
+        let kind = headers
+            .get(CONTENT_TYPE)
+            .and_then(|kind| kind.to_str().ok());
+        if kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html")) {
+            let told = "a web page answers instead of Graph: check the address";
+            return Err(GraphError::Strange(told.to_owned()));
+        }
         let made = match status {
             StatusCode::CREATED => Made::New,
             _ => Made::Old,
@@ -194,8 +213,11 @@ fn judge(
     }
     let refusal = refusal(status, headers, &body);
     Err(match status {
-        StatusCode::CONFLICT
+        StatusCode::REQUEST_TIMEOUT
+        | StatusCode::CONFLICT
         | StatusCode::TOO_MANY_REQUESTS
+        | StatusCode::INTERNAL_SERVER_ERROR
+        | StatusCode::BAD_GATEWAY
         | StatusCode::SERVICE_UNAVAILABLE
         | StatusCode::GATEWAY_TIMEOUT => GraphError::Busy {
             refusal,
@@ -215,6 +237,7 @@ fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Refusal {
     let error = &value["error"];
     // Where the part behind Graph answers itself, there is only "message".
     let message = text(&error["message"]).or_else(|| text(&value["message"]));
+    let message = message.filter(|message| !message.trim().is_empty());
     let of_header = || {
         let id = headers.get("request-id")?;
         id.to_str().ok().map(str::to_owned)
@@ -222,24 +245,48 @@ fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Refusal {
     Refusal {
         status: status.as_u16(),
         code: text(&error["code"]),
-        message: message
-            .filter(|message| !message.trim().is_empty())
-            .unwrap_or_else(|| {
-                let told = String::from_utf8_lossy(body);
-                match told.trim() {
-                    "" => status.canonical_reason().unwrap_or("no reason").to_owned(),
-                    told => told.chars().take(TOLD).collect(),
-                }
-            }),
+        most: message.as_ref().map_or(TOLD, |_| TOLD_BY_GRAPH),
+        message: message.unwrap_or_else(|| {
+            let whole = String::from_utf8_lossy(body);
+            match whole.trim() {
+                "" => status.canonical_reason().unwrap_or("no reason").to_owned(),
+                whole => whole.to_owned(),
+            }
+        }),
         request_id: text(&error["innerError"]["request-id"]).or_else(of_header),
     }
 }
 
-/// Seconds, or a date (RFC 9110, 10.2.3).
+impl GraphError {
+    /// Hides a secret that an answer repeats, as pages for developers do.
+    pub(super) fn without(mut self, secret: &SecretString) -> Self {
+        let secret = secret.expose_secret();
+        if secret.is_empty() {
+            return self;
+        }
+        let hide = |text: &mut String| {
+            if text.contains(secret) {
+                *text = text.replace(secret, HIDDEN);
+            }
+        };
+        match &mut self {
+            Self::Refused(refusal) | Self::Busy { refusal, .. } => {
+                hide(&mut refusal.message);
+                refusal.code.iter_mut().for_each(hide);
+                refusal.request_id.iter_mut().for_each(hide);
+            }
+            Self::Lost(text) | Self::Strange(text) => hide(text),
+        }
+        self
+    }
+}
+
+/// Seconds, or a date (RFC 9110, 10.2.3). More seconds than a number holds are
+/// many.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
     let format = time::format_description::well_known::Rfc2822;
     let date = text
@@ -264,15 +311,29 @@ fn is_this_machine(url: &Url) -> bool {
     }
 }
 
+fn begin(text: &str, most: usize) -> &str {
+    let end = text
+        .char_indices()
+        .nth(most)
+        .map_or(text.len(), |(at, _)| at);
+    text.get(..end).unwrap_or(text)
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}", self.message, self.status)?;
+        let message = begin(&self.message, self.most);
+        let more = if message.len() < self.message.len() {
+            "…"
+        } else {
+            ""
+        };
+        write!(f, "{message}{more} ({}", self.status)?;
         if let Some(code) = &self.code {
-            write!(f, " {code}")?;
+            write!(f, " {}", begin(code, TOLD))?;
         }
         write!(f, ")")?;
         match &self.request_id {
-            Some(id) => write!(f, ", request {id}"),
+            Some(id) => write!(f, ", request {}", begin(id, TOLD)),
             None => Ok(()),
         }
     }
@@ -340,6 +401,47 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_that_comes_back_is_hidden_before_it_is_cut() {
+        let long = "x".repeat(TOLD - 3);
+        let body = format!("{long}secret-token {}", "y".repeat(5_000));
+        let headers = HeaderMap::new();
+        let refused = judge(
+            StatusCode::BAD_REQUEST,
+            &headers,
+            body.into_bytes(),
+            SystemTime::now(),
+        );
+        let Err(error) = refused else {
+            panic!("a refusal is one");
+        };
+        let told = error
+            .without(&SecretString::from("secret-token"))
+            .to_string();
+        assert_eq!(told, format!("{long}[hi… (400)"));
+        let message = "é".repeat(TOLD_BY_GRAPH + 1);
+        let body = serde_json::json!({"error": {"message": message}}).to_string();
+        let refusal = refusal(StatusCode::BAD_REQUEST, &headers, body.as_bytes());
+        let told = format!("{}… (400)", "é".repeat(TOLD_BY_GRAPH));
+        assert_eq!(refusal.to_string(), told);
+    }
+
+    #[test]
+    fn a_fault_at_graphs_side_may_be_gone_a_little_later() {
+        for (status, is_busy) in [
+            (400, false),
+            (408, true),
+            (500, true),
+            (501, false),
+            (502, true),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let answer = judge(status, &HeaderMap::new(), Vec::new(), SystemTime::now());
+            let found = matches!(answer, Err(GraphError::Busy { .. }));
+            assert_eq!(found, is_busy, "{status}");
+        }
+    }
+
+    #[test]
     fn graph_says_when_to_ask_again() {
         let now = time::macros::datetime!(2026-11-21 08:49:37 UTC).into();
         let after = |text| {
@@ -348,6 +450,8 @@ mod tests {
             retry_after(&headers, now)
         };
         assert_eq!(after("7"), Some(Duration::from_secs(7)));
+        let endless = after("99999999999999999999999");
+        assert_eq!(endless, Some(Duration::from_secs(u64::MAX)));
         assert_eq!(
             after("Sat, 21 Nov 2026 08:49:47 GMT"),
             Some(Duration::from_secs(10))

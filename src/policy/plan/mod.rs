@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::build;
 use super::finding::{Finding, Severity};
-use super::set::{PolicyFile, PolicySet};
+use super::set::{ChainProblem, PolicyFile, PolicySet};
 use super::source::{FileId, Sources, Span};
 use super::xml::Attribute;
 pub use requests::{Body, Request};
@@ -259,6 +259,7 @@ impl Plan {
             }
             let chain = set.lineage(policy.file);
             order.push((chain.len(), name, policy, id));
+            self.refuse_broken_chain(set, policy);
             let base = policy.base.as_ref().and_then(|base| base.policy.as_ref());
             if let (Some(base), None) = (base, policy.base_file()) {
                 expected.insert(base.value.to_string());
@@ -285,6 +286,31 @@ impl Plan {
             });
         }
         Ok(())
+    }
+
+    /// There is no order for policies that inherit from each other.
+    fn refuse_broken_chain(&mut self, set: &PolicySet, policy: &PolicyFile) {
+        let Some(base) = &policy.base else {
+            return;
+        };
+        let message = match set.chain(policy.file) {
+            Err(ChainProblem::Cycle { .. }) => {
+                "the policy inherits from itself or from policies that do: none of them can be the \
+                 first one"
+            }
+            Err(ChainProblem::Unnamed { file }) if file == policy.file => {
+                "the BasePolicy names no policy"
+            }
+            // The tenant may have it, or it is told where two files hold it.
+            Err(
+                ChainProblem::Missing { .. }
+                | ChainProblem::Ambiguous { .. }
+                | ChainProblem::Unnamed { .. },
+            )
+            | Ok(_) => return,
+        };
+        let finding = Finding::new(5, Severity::Error, base.span, message);
+        self.problems.push(finding);
     }
 
     fn find_tenant(&mut self, policies: &[&PolicyFile]) {

@@ -5,6 +5,7 @@ use askama::Template;
 use super::journey::{Family, Journey, Step, Validation};
 use super::lines::Line;
 use super::place::Place;
+use crate::policy::view::same_id;
 
 #[derive(Template)]
 #[template(path = "journey.html", config = "src/policy/show/askama.toml")]
@@ -53,7 +54,7 @@ impl Journey {
             };
             Part {
                 title: Some(format!("Sub-journey {} ({end})", sub.id)),
-                prefix: format!("sub-{}-step-", number + 1),
+                prefix: sub_prefix(number),
                 steps: &sub.steps,
             }
         });
@@ -99,6 +100,13 @@ impl Page<'_> {
         places.join(", ")
     }
 
+    /// What the ids of a sub-journey begin with.
+    fn sub_journey(&self, id: &str) -> Option<String> {
+        let mut own = self.journey.sub_journeys.iter();
+        let number = own.position(|own| same_id(&own.id, id));
+        number.map(sub_prefix)
+    }
+
     fn does(&self, own: &Validation) -> String {
         let profile = self.journey.profile(&own.profile);
         profile
@@ -110,6 +118,10 @@ impl Page<'_> {
         let profile = self.journey.profile(&own.profile);
         profile.map_or(Family::Missing, |profile| profile.family)
     }
+}
+
+fn sub_prefix(number: usize) -> String {
+    format!("sub-{}-step-", number + 1)
 }
 
 /// Up to and with the last separator that all paths have in common.

@@ -104,7 +104,9 @@ impl<'a> Picture<'a> {
         let y = self.y;
         let anchor = self.anchor.clone();
         if let Some(anchor) = &anchor {
-            self.put(format_args!("<a href=\"#{anchor}\">"));
+            self.put(format_args!(
+                "<a id=\"picture-{anchor}\" href=\"#{anchor}\">"
+            ));
         }
         self.put(format_args!(
             "<g class=\"card {}\"><rect class=\"box\" x=\"{LEFT}\" y=\"{}\" width=\"{CARD}\" height=\"{height}\" rx=\"8\"/>\
