@@ -134,14 +134,28 @@ BEGIN
         RETURN false;
     END IF;
     DROP TABLE IF EXISTS customer_first_load;
+    -- The new table belongs to whoever makes it, where he makes tables. Every
+    -- oid says whose it is: these catalogs have one of their own.
     SELECT relkind = 'r' AND relpersistence = 'p' AND NOT relispartition AND relacl IS NULL
-           AND NOT relrowsecurity AND pg_has_role(relowner, 'USAGE')
+           AND pg_get_userbyid(relowner) = current_user
+           AND relnamespace = current_schema()::regnamespace
            AND has_schema_privilege(relnamespace, 'CREATE')
-           AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = oid AND NOT tgisinternal)
-           AND NOT EXISTS (SELECT FROM pg_publication_rel WHERE prrelid = oid)
+           AND reloptions IS NULL AND reltablespace = 0 AND relreplident = 'd'
+           AND NOT relrowsecurity AND NOT relhasrules
+           AND NOT EXISTS (SELECT FROM pg_attribute
+                            WHERE attrelid = pg_class.oid AND attacl IS NOT NULL)
+           AND NOT EXISTS (SELECT FROM pg_trigger
+                            WHERE tgrelid = pg_class.oid AND NOT tgisinternal)
+           AND NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = pg_class.oid)
+           AND NOT EXISTS (SELECT FROM pg_statistic_ext WHERE stxrelid = pg_class.oid)
+           AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhparent = pg_class.oid)
+           AND NOT EXISTS (SELECT FROM pg_publication_rel WHERE prrelid = pg_class.oid)
            AND NOT EXISTS (SELECT FROM pg_publication WHERE puballtables)
-           AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_rewrite'::regclass
-                                                   AND refobjid = oid)
+           -- Views, and functions whose bodies name the table.
+           AND NOT EXISTS (SELECT FROM pg_depend
+                            WHERE classid IN ('pg_rewrite'::regclass, 'pg_proc'::regclass)
+                              AND refclassid = 'pg_class'::regclass
+                              AND refobjid = pg_class.oid)
            AND NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')
            AND NOT EXISTS (SELECT FROM pg_constraint
                              JOIN pg_class AS other ON other.oid = conrelid

@@ -179,6 +179,9 @@ fn change(decided: &DecidedCustomer, now: &Present, file: &DecisionFile) -> Opti
         {
             Some("is no longer merged as it was")
         }
+        Verdict::MergeInto(_) if now.blocked_by_file && now.changed_at > file.decided_at => {
+            Some("was blocked by an import")
+        }
         Verdict::AddressWrong if now.address_origin != Some(AddressOrigin::Wrong) => {
             Some("has got another address")
         }

@@ -102,6 +102,9 @@ impl Tally {
             counts.replaced += done.replaced;
             counts.links_moved += done.links_moved;
             counts.for_review += done.for_review;
+            if let Some(withheld) = self.withheld.get_mut(n) {
+                *withheld += done.withheld;
+            }
             if let Some(unplaced) = self.unplaced.get_mut(n) {
                 *unplaced += done.unplaced.len() as u64;
             }
@@ -155,6 +158,14 @@ impl Tally {
             })
             .collect()
     }
+}
+
+/// What a round over the replaced rows came to.
+#[derive(Default)]
+struct Round {
+    replaced: u64,
+    waiting: u64,
+    unplaced: u64,
 }
 
 /// The sessions of an import and what they share.
@@ -222,7 +233,11 @@ impl Lanes {
     /// Loads everything into an empty table, if that is possible and worth it.
     pub(super) async fn load(&self, rows: u64, tally: &mut Tally) -> Result<bool, ImportError> {
         let first = self.first()?;
-        if rows < FIRST_LOAD || !first.begin_first_load().await? {
+        if rows < FIRST_LOAD {
+            first.clear_first_load().await?;
+            return Ok(false);
+        }
+        if !first.begin_first_load().await? {
             return Ok(false);
         }
         let progress = self.shared.progress();
@@ -297,12 +312,29 @@ impl Lanes {
     }
 
     /// Merges what is replaced, one lane after the other: the survivor may be
-    /// in either, and what is done must not depend on who is faster. Returns
-    /// how many rows could not be followed.
+    /// in either, and what is done must not depend on who is faster. A row whose
+    /// survivor has been replaced itself, and was never heard of before, waits
+    /// for the next round. Returns how many rows could not be followed.
     pub(super) async fn replace(&self, tally: &mut Tally) -> Result<u64, ImportError> {
-        let mut unplaced = 0;
         for lane in &self.lanes {
             lane.find_replaced().await?;
+        }
+        let mut unplaced = 0;
+        loop {
+            let mut round = Round::default();
+            self.replace_round(tally, &mut round).await?;
+            unplaced += round.unplaced;
+            if round.waiting == 0 {
+                return Ok(unplaced);
+            }
+            if round.replaced == 0 {
+                return Ok(unplaced + self.strand(tally).await?);
+            }
+        }
+    }
+
+    async fn replace_round(&self, tally: &mut Tally, round: &mut Round) -> Result<(), ImportError> {
+        for lane in &self.lanes {
             let mut after = i64::MIN;
             loop {
                 let rows = lane.replaced(after).await?;
@@ -320,12 +352,38 @@ impl Lanes {
                         )
                     })
                     .await?;
-                    unplaced += self.report(&legal_entity, &done)?;
+                    round.unplaced += self.report(&legal_entity, &done)?;
+                    round.waiting += done.waiting;
+                    round.replaced += done.replaced;
                     tally.replaced(&legal_entity, &done);
                 }
             }
         }
-        Ok(unplaced)
+        Ok(())
+    }
+
+    /// Reports the rows whose survivor never came.
+    async fn strand(&self, tally: &mut Tally) -> Result<u64, ImportError> {
+        let mut stranded = 0;
+        for lane in &self.lanes {
+            let mut after = i64::MIN;
+            loop {
+                let rows = lane.replaced(after).await?;
+                let Some(last) = rows.last() else {
+                    break;
+                };
+                after = last.row_no;
+                for (legal_entity, rows) in by_legal_entity(rows) {
+                    let done = Replacements {
+                        unplaced: rows.iter().map(Successor::stranded).collect(),
+                        ..Replacements::default()
+                    };
+                    stranded += self.report(&legal_entity, &done)?;
+                    tally.replaced(&legal_entity, &done);
+                }
+            }
+        }
+        Ok(stranded)
     }
 
     fn report(&self, legal_entity: &LegalEntity, done: &Replacements) -> Result<u64, ImportError> {

@@ -19,6 +19,9 @@ const PORTION: usize = 128 * 1024;
 /// How many rows lie between two looks at how far the file is read.
 const STRIDE: u64 = 4096;
 
+/// As many digits as `number_width` may say; the sequence goes on for longer.
+const MOST_DIGITS: usize = 18;
+
 /// A file that is open for reading.
 pub struct Input<T> {
     /// What messages call it.
@@ -39,7 +42,9 @@ pub(super) struct Format {
 }
 
 impl Format {
-    /// The place in the sequence of a number of this format.
+    /// The place in the sequence of a number of this format. One of more digits
+    /// than any legal entity may ask for has none: passing over it would leave
+    /// the sequence next to nothing.
     pub(super) fn value(&self, number: &CustomerNumber) -> Option<i64> {
         let digits = number.as_str().strip_prefix(&self.prefix)?;
         let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -47,7 +52,9 @@ impl Format {
             length if length == self.width => true,
             length => length > self.width && !digits.starts_with('0'),
         };
-        (plain && fits).then(|| digits.parse().ok()).flatten()
+        (plain && fits && digits.len() <= MOST_DIGITS)
+            .then(|| digits.parse().ok())
+            .flatten()
     }
 }
 
@@ -299,6 +306,8 @@ mod tests {
             ("D000123", None),
             ("C00012A", None),
             ("C99999999999999999999", None),
+            ("C999999999999999999", Some(999_999_999_999_999_999)),
+            ("C9223372036854775807", None),
         ];
         for (number, expected) in cases {
             let parsed = CustomerNumber::parse(number).unwrap();

@@ -120,6 +120,9 @@ pub struct Present {
     pub merged_into: Option<CustomerId>,
     pub email_canonical: Option<String>,
     pub address_origin: Option<AddressOrigin>,
+    /// Whether the last file that named it said that it is blocked.
+    pub blocked_by_file: bool,
+    pub changed_at: OffsetDateTime,
 }
 
 impl Store {
@@ -544,7 +547,8 @@ impl Transaction {
         customers: &[CustomerId],
     ) -> Result<Vec<Present>, StoreError> {
         const SQL: &str = "
-            SELECT customer_id, state, merged_into, email_canonical, email_origin
+            SELECT customer_id, state, merged_into, email_canonical, email_origin,
+                   coalesce(imported_state = 'blocked', false) AS blocked_by_file, changed_at
               FROM customer
              WHERE legal_entity = $1
                AND customer_id = ANY($2)
@@ -565,6 +569,8 @@ impl Transaction {
                     merged_into: merged_into.map(CustomerId),
                     email_canonical: row.try_get("email_canonical")?,
                     address_origin: origin.map(columns::read_address_origin).transpose()?,
+                    blocked_by_file: row.try_get("blocked_by_file")?,
+                    changed_at: row.try_get("changed_at")?,
                 })
             })
             .collect()

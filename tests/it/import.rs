@@ -5,5 +5,6 @@ mod crash;
 pub(crate) mod customers;
 mod files;
 mod links;
+mod protected;
 mod sample;
 mod together;

@@ -199,17 +199,27 @@ impl Lane {
             .collect()
     }
 
-    /// The active links of these customers.
+    /// The active links of these customers, and of those who were merged into
+    /// them and speak through them.
     pub async fn links_kept(
         &self,
         legal_entity: &LegalEntity,
         customers: &[Uuid],
     ) -> Result<Kept, StoreError> {
         const SQL: &str = "
-            SELECT customer_id, issuer, provider
-              FROM identity_link
+            WITH RECURSIVE absorbed AS (
+                SELECT customer_id, customer_id AS speaker
+                  FROM unnest($2::uuid[]) AS customer_id
+                 UNION
+                SELECT merged.customer_id, absorbed.speaker
+                  FROM absorbed
+                  JOIN customer AS merged
+                    ON merged.legal_entity = $1
+                   AND merged.merged_into = absorbed.customer_id)
+            SELECT speaker, issuer, provider
+              FROM absorbed
+              JOIN identity_link USING (customer_id)
              WHERE legal_entity = $1
-               AND customer_id = ANY($2)
                AND revoked_at IS NULL";
         let rows = self
             .client()?

@@ -34,6 +34,21 @@ impl Lane {
         Ok(self.client()?.query_one(SQL, &[]).await?.try_get(0)?)
     }
 
+    /// Drops what a load that died has left, unless one is under way.
+    pub async fn clear_first_load(&self) -> Result<(), StoreError> {
+        const LEFT: &str = "
+            SELECT CASE WHEN EXISTS (SELECT 1
+                                       FROM pg_class
+                                      WHERE oid = to_regclass('customer_first_load')
+                                        AND pg_has_role(relowner, 'USAGE'))
+                        THEN pg_try_advisory_lock(7316295142) ELSE false END";
+        let left: bool = self.client()?.query_one(LEFT, &[]).await?.try_get(0)?;
+        match left {
+            true => self.leave_first_load().await,
+            false => Ok(()),
+        }
+    }
+
     /// Lets another session load.
     pub async fn leave_first_load(&self) -> Result<(), StoreError> {
         const SQL: &str = "

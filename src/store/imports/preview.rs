@@ -49,7 +49,13 @@ impl Lane {
                        OR EXISTS (SELECT 1
                                     FROM customer AS other
                                    WHERE other.legal_entity = $1
-                                     AND other.email_canonical = staged.email_canonical
+                                     AND other.email_canonical = CASE
+                                         WHEN customer.email_origin = 'proven'
+                                         THEN customer.email_canonical
+                                         WHEN customer.email_origin = 'typed'
+                                          AND customer.email_canonical = staged.email_canonical
+                                         THEN NULL
+                                         ELSE staged.email_canonical END
                                      AND other.origin = 'sign_up'
                                      AND other.state = 'active'
                                      AND other.email_origin = 'proven'
@@ -58,14 +64,26 @@ impl Lane {
                                      AND other.customer_number <> staged.customer_number
                                      AND staged.kind = 'person'
                                      AND NOT staged.is_b2b
-                                     AND staged.state = 'active'
+                                     AND coalesce(CASE
+                                         WHEN staged.state = customer.imported_state
+                                         THEN coalesce(customer.state_before_gone, customer.state)
+                                         WHEN staged.state = 'blocked'
+                                          AND coalesce(customer.state_before_gone, customer.state)
+                                              IN ('active', 'pending')
+                                         THEN 'blocked'
+                                         WHEN coalesce(customer.state_before_gone, customer.state)
+                                              = customer.imported_state
+                                         THEN staged.state
+                                         ELSE coalesce(customer.state_before_gone, customer.state)
+                                         END, staged.state) = 'active'
                                      AND NOT EXISTS (
                                          SELECT 1
                                            FROM import_review AS settled
                                           WHERE settled.legal_entity = $1
                                             AND settled.customer_number = staged.customer_number
                                             AND settled.reason = 'address_of_sign_up'
-                                            AND settled.settled_with = other.customer_id)
+                                            AND settled.settled_with = other.customer_id
+                                            AND other.email_canonical = staged.email_canonical)
                          ) AS is_withheld
                   FROM staged
                   LEFT JOIN customer USING (legal_entity, customer_number)

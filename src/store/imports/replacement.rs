@@ -26,8 +26,20 @@ pub struct Successor {
     pub row_no: i64,
     pub legal_entity: LegalEntity,
     number: String,
+    email: Option<String>,
     replaced_by: String,
     proposed_id: Uuid,
+}
+
+impl Successor {
+    /// As a row that nobody can follow, because its survivor never came.
+    pub fn stranded(&self) -> Unplaced {
+        Unplaced {
+            row_no: self.row_no,
+            number: self.number.clone(),
+            reason: "is replaced by a number that no customer has",
+        }
+    }
 }
 
 /// A row that could not be followed, and why.
@@ -53,6 +65,11 @@ pub struct Replacements {
     /// Links that stay where they are, because the customer that they would
     /// move to has one like them. Whoever is linked follows the merge anyway.
     pub for_review: u64,
+    /// Rows whose number is that of somebody who signed up with another
+    /// address: left to people.
+    pub withheld: u64,
+    /// Rows whose survivor is not there, and may yet come.
+    pub waiting: u64,
     pub unplaced: Vec<Unplaced>,
 }
 
@@ -62,6 +79,8 @@ struct Node {
     state: String,
     imported_state: Option<String>,
     merged_into: Option<Uuid>,
+    /// The address of a customer that a sign-up created and no file knows.
+    signed_up_with: Option<Option<String>>,
 }
 
 /// The customers that some rows speak of, and those these were merged into.
@@ -76,6 +95,10 @@ enum Placement {
     Under(Uuid),
     /// Staff has merged it already, wherever the file says.
     Ruled,
+    /// The number is that of somebody else, who signed up.
+    Clash(Uuid),
+    /// The survivor is not there yet.
+    Waiting,
     Impossible(&'static str),
 }
 
@@ -105,8 +128,17 @@ impl Family {
             return Placement::Impossible("is replaced by itself");
         }
         let old = self.by_number.get(&row.number).copied();
+        if let Some((id, node)) = old.and_then(|old| Some((old, self.nodes.get(&old)?))) {
+            if node.state == "erased" {
+                return Placement::Impossible("is of a customer that was erased");
+            }
+            let address = node.signed_up_with.as_ref();
+            if address.is_some_and(|address| *address != row.email) {
+                return Placement::Clash(id);
+            }
+        }
         let Some(survivor) = self.by_number.get(&row.replaced_by).copied() else {
-            return Placement::Impossible("is replaced by a number that no customer has");
+            return Placement::Waiting;
         };
         let ruled = old.and_then(|old| self.nodes.get(&old)).is_some_and(|old| {
             old.state == "merged" && old.imported_state.as_deref() != Some("merged")
@@ -137,6 +169,7 @@ impl Family {
                 state: "merged".to_owned(),
                 imported_state: Some("merged".to_owned()),
                 merged_into: Some(survivor),
+                signed_up_with: None,
             },
         );
         (id, known.is_none())
@@ -187,7 +220,8 @@ impl Lane {
     /// The next of them after `after`, in the order of the file.
     pub async fn replaced(&self, after: i64) -> Result<Vec<Successor>, StoreError> {
         const SQL: &str = "
-            SELECT row_no, legal_entity, customer_number, replaced_by, customer_id
+            SELECT row_no, legal_entity, customer_number, replaced_by, customer_id,
+                   email_canonical
               FROM replaced
              WHERE row_no > $1
              ORDER BY row_no
@@ -202,6 +236,7 @@ impl Lane {
                     number: row.try_get(2)?,
                     replaced_by: row.try_get(3)?,
                     proposed_id: row.try_get(4)?,
+                    email: row.try_get(5)?,
                 })
             })
             .collect()
@@ -220,8 +255,15 @@ impl Lane {
         let mut family = self.family(legal_entity, rows).await?;
         let mut done = Replacements::default();
         let (mut new, mut known, mut ruled) = (Merges::default(), Merges::default(), Vec::new());
+        let (mut clashes, mut settled) = (Vec::new(), Vec::new());
         for row in rows {
-            match family.place(row) {
+            let placement = family.place(row);
+            if !matches!(placement, Placement::Waiting) {
+                settled.push(row.row_no);
+            }
+            match placement {
+                Placement::Waiting => done.waiting += 1,
+                Placement::Clash(customer) => clashes.push((row, customer)),
                 Placement::Impossible(reason) => done.unplaced.push(Unplaced {
                     row_no: row.row_no,
                     number: row.number.clone(),
@@ -241,6 +283,10 @@ impl Lane {
         self.update_merged(legal_entity, &known, import_id, now)
             .await?;
         self.note_ruled(legal_entity, &ruled).await?;
+        done.withheld = self
+            .review_clashes(legal_entity, &clashes, import_id, now)
+            .await?;
+        done.for_review += done.withheld;
         let moving = Moving {
             legal_entity,
             family: &family,
@@ -248,8 +294,63 @@ impl Lane {
             now,
         };
         self.move_links(&moving, &known, &mut done).await?;
+        self.leave_waiting(&settled).await?;
         self.commit().await?;
         Ok(done)
+    }
+
+    /// Takes out what was settled: what is left waits for its survivor.
+    async fn leave_waiting(&self, settled: &[i64]) -> Result<(), StoreError> {
+        const SQL: &str = "DELETE FROM replaced WHERE row_no = ANY($1)";
+        self.client()?.execute(SQL, &[&settled]).await?;
+        Ok(())
+    }
+
+    async fn review_clashes(
+        &self,
+        legal_entity: &LegalEntity,
+        clashes: &[(&Successor, Uuid)],
+        import_id: Uuid,
+        now: OffsetDateTime,
+    ) -> Result<u64, StoreError> {
+        const SQL: &str = "
+            INSERT INTO import_review
+                        (legal_entity, customer_number, reason, customer_id, import_id, line,
+                         opened_at, seen_at)
+                 SELECT $1, number, 'number_of_sign_up', customer_id, $5, line, $6, $6
+                   FROM unnest($2::text[], $3::uuid[], $4::bigint[])
+                     AS clash (number, customer_id, line)
+            ON CONFLICT (legal_entity, customer_number, reason) DO UPDATE
+                    SET customer_id = excluded.customer_id,
+                        import_id = excluded.import_id,
+                        line = excluded.line,
+                        opened_at = CASE WHEN import_review.closed_at IS NULL
+                            THEN import_review.opened_at ELSE excluded.opened_at END,
+                        seen_at = excluded.seen_at,
+                        closed_at = NULL";
+        if clashes.is_empty() {
+            return Ok(0);
+        }
+        let numbers: Vec<&str> = clashes.iter().map(|(row, _)| row.number.as_str()).collect();
+        let customers: Vec<Uuid> = clashes.iter().map(|(_, customer)| *customer).collect();
+        let lines: Vec<i64> = clashes
+            .iter()
+            .map(|(row, _)| i64::try_from(line_of(row.row_no)).unwrap_or_default())
+            .collect();
+        Ok(self
+            .client()?
+            .execute(
+                SQL,
+                &[
+                    &legal_entity.as_str(),
+                    &numbers,
+                    &customers,
+                    &lines,
+                    &import_id,
+                    &now,
+                ],
+            )
+            .await?)
     }
 
     /// Locks the customers in one order, then reads on along their merges.
@@ -266,7 +367,9 @@ impl Lane {
              ORDER BY customer_id
                FOR NO KEY UPDATE";
         const READ: &str = "
-            SELECT customer_id, customer_number, state, imported_state, merged_into
+            SELECT customer_id, customer_number, state, imported_state, merged_into,
+                   origin = 'sign_up' AND imported_digest IS NULL AS is_nobodys,
+                   email_canonical
               FROM customer
              WHERE legal_entity = $1
                AND customer_number = ANY($2)
@@ -294,6 +397,10 @@ impl Lane {
                         state: row.try_get(2)?,
                         imported_state: row.try_get(3)?,
                         merged_into: row.try_get(4)?,
+                        signed_up_with: match row.try_get(5)? {
+                            true => Some(row.try_get(6)?),
+                            false => None,
+                        },
                     },
                 );
             }
@@ -372,8 +479,9 @@ impl Lane {
                        THEN customer.email_version
                        WHEN replaced.email_canonical IS NOT NULL THEN $6::smallint END,
                    email_origin = CASE WHEN customer.email_origin = 'proven' THEN 'proven'
-                       WHEN customer.email_origin = 'wrong'
-                        AND customer.email_canonical = replaced.email_canonical THEN 'wrong'
+                       WHEN customer.email_origin IN ('typed', 'wrong')
+                        AND customer.email_canonical = replaced.email_canonical
+                       THEN customer.email_origin
                        WHEN replaced.email_original IS NOT NULL THEN 'imported' END,
                    imported_digest = replaced.digest, imported_state = 'merged',
                    import_id = $4, changed_at = $5,
@@ -490,7 +598,25 @@ impl Lane {
              WHERE legal_entity = $1
                AND customer_id = ANY($2)
                AND revoked_at IS NULL
-             ORDER BY link_id";
+             ORDER BY link_id
+               FOR NO KEY UPDATE";
+        // Who was merged into a target before speaks through it.
+        const TAKEN: &str = "
+            WITH RECURSIVE absorbed AS (
+                SELECT customer_id, customer_id AS target
+                  FROM unnest($2::uuid[]) AS customer_id
+                 UNION
+                SELECT merged.customer_id, absorbed.target
+                  FROM absorbed
+                  JOIN customer AS merged
+                    ON merged.legal_entity = $1
+                   AND merged.merged_into = absorbed.customer_id)
+            SELECT target, issuer, provider
+              FROM absorbed
+              JOIN identity_link USING (customer_id)
+             WHERE legal_entity = $1
+               AND customer_id <> ALL($3)
+               AND revoked_at IS NULL";
         const LOCK: &str = "
             SELECT 1
               FROM customer
@@ -515,9 +641,12 @@ impl Lane {
             .collect();
         client.query(LOCK, &[&code, &targets]).await?;
         let mut taken = BTreeSet::new();
-        for link in client.query(LINKS, &[&code, &targets]).await? {
+        let here = client
+            .query(TAKEN, &[&code, &targets, &merges.customers])
+            .await?;
+        for link in here {
             let held: (Uuid, String, String) =
-                (link.try_get(1)?, link.try_get(2)?, link.try_get(3)?);
+                (link.try_get(0)?, link.try_get(1)?, link.try_get(2)?);
             taken.insert(held);
         }
         for link in &links {
@@ -592,6 +721,7 @@ mod tests {
                 state: (*state).to_owned(),
                 imported_state: Some((*state).to_owned()),
                 merged_into: into.map(id),
+                signed_up_with: None,
             };
             family.add(id(number), node);
         }
@@ -603,6 +733,7 @@ mod tests {
             row_no: 1,
             legal_entity: LegalEntity::parse("USMF").unwrap(),
             number: number.to_owned(),
+            email: None,
             replaced_by: replaced_by.to_owned(),
             proposed_id: Uuid::from_u128(999),
         }
@@ -612,6 +743,8 @@ mod tests {
         match family.place(row) {
             Placement::Under(id) => family.nodes[&id].number.clone(),
             Placement::Ruled => "ruled".to_owned(),
+            Placement::Clash(_) => "clash".to_owned(),
+            Placement::Waiting => "waiting".to_owned(),
             Placement::Impossible(reason) => reason.to_owned(),
         }
     }
@@ -629,7 +762,8 @@ mod tests {
             ("A", "B", "B"),
             ("new", "A", "A"),
             ("A", "A", "is replaced by itself"),
-            ("A", "X", "is replaced by a number that no customer has"),
+            ("A", "X", "waiting"),
+            ("E", "A", "is of a customer that was erased"),
             ("C", "B", "would replace itself by way of others"),
             ("A", "E", "is replaced by a customer that was erased"),
         ];

@@ -8,8 +8,9 @@
 //! - A state that staff has given stays, as long as the file says what it said
 //!   before. When the file changes its mind, blocked always counts, and any
 //!   other state only where nobody has ruled since.
-//! - An address that staff has found wrong stays so until the file brings
-//!   another one.
+//! - An address that staff has found wrong, or that a sign-up typed and nobody
+//!   proved, stays so until the file brings another one: a file that was made of
+//!   what we gave out proves nothing.
 //! - A customer that a sign-up created is the file's from the first row that
 //!   brings its number and its address. With another address, the number is
 //!   taken to have been given twice.
@@ -45,10 +46,29 @@ pub struct Applied {
 /// locked, whoever changed it a moment ago.
 const UPSERT: &str = "
     WITH found AS MATERIALIZED (
+        SELECT said.*,
+               other.customer_id AS in_the_way
+          FROM (
         SELECT staged.*,
                customer.customer_id AS known,
                customer.state AS was,
-               other.customer_id AS in_the_way,
+               -- What the customer would be found by, and whether it would be.
+               CASE WHEN customer.email_origin = 'proven' THEN customer.email_canonical
+                    WHEN customer.email_origin = 'typed'
+                     AND customer.email_canonical = staged.email_canonical THEN NULL
+                    ELSE staged.email_canonical END AS matching,
+               coalesce(CASE
+                   WHEN staged.state = customer.imported_state
+                   THEN coalesce(customer.state_before_gone, customer.state)
+                   WHEN staged.state = 'blocked'
+                    AND coalesce(customer.state_before_gone, customer.state)
+                        IN ('active', 'pending')
+                   THEN 'blocked'
+                   WHEN coalesce(customer.state_before_gone, customer.state)
+                        = customer.imported_state
+                   THEN staged.state
+                   ELSE coalesce(customer.state_before_gone, customer.state) END,
+                   staged.state) AS becomes,
                coalesce(customer.origin = 'sign_up'
                         AND customer.imported_digest IS NULL
                         AND customer.email_canonical IS DISTINCT FROM staged.email_canonical,
@@ -60,24 +80,6 @@ const UPSERT: &str = "
           LEFT JOIN customer
             ON customer.legal_entity = $1
            AND customer.customer_number = staged.customer_number
-          LEFT JOIN customer AS other
-            ON other.legal_entity = $1
-           AND other.email_canonical = staged.email_canonical
-           AND other.origin = 'sign_up'
-           AND other.state = 'active'
-           AND other.email_origin = 'proven'
-           AND other.kind = 'person'
-           AND NOT other.is_b2b
-           AND other.customer_number <> staged.customer_number
-           AND staged.kind = 'person'
-           AND NOT staged.is_b2b
-           AND staged.state = 'active'
-           AND NOT EXISTS (SELECT 1
-                             FROM import_review AS settled
-                            WHERE settled.legal_entity = $1
-                              AND settled.customer_number = staged.customer_number
-                              AND settled.reason = 'address_of_sign_up'
-                              AND settled.settled_with = other.customer_id)
          WHERE staged.ctid >= $2::text::tid
            AND staged.ctid < $3::text::tid
            AND staged.legal_entity = $1
@@ -87,6 +89,27 @@ const UPSERT: &str = "
            AND (customer.customer_id IS NULL
                 OR customer.state = 'gone'
                 OR customer.imported_digest IS DISTINCT FROM staged.digest)
+               ) AS said
+          LEFT JOIN customer AS other
+            ON other.legal_entity = $1
+           AND other.email_canonical = said.matching
+           AND other.origin = 'sign_up'
+           AND other.state = 'active'
+           AND other.email_origin = 'proven'
+           AND other.kind = 'person'
+           AND NOT other.is_b2b
+           AND other.customer_number <> said.customer_number
+           AND said.kind = 'person'
+           AND NOT said.is_b2b
+           AND said.becomes = 'active'
+           AND NOT EXISTS (SELECT 1
+                             FROM import_review AS settled
+                            WHERE settled.legal_entity = $1
+                              AND settled.customer_number = said.customer_number
+                              AND settled.reason = 'address_of_sign_up'
+                              AND settled.settled_with = other.customer_id
+                              -- Settled was what is to become of the file's address.
+                              AND said.matching = said.email_canonical)
     ), added AS (
         INSERT INTO customer
                     (legal_entity, customer_id, customer_number, kind, is_b2b, name,
@@ -115,8 +138,9 @@ const UPSERT: &str = "
                    THEN customer.email_version
                    WHEN found.email_canonical IS NOT NULL THEN $6::smallint END,
                email_origin = CASE WHEN customer.email_origin = 'proven' THEN 'proven'
-                   WHEN customer.email_origin = 'wrong'
-                    AND customer.email_canonical = found.email_canonical THEN 'wrong'
+                   WHEN customer.email_origin IN ('typed', 'wrong')
+                    AND customer.email_canonical = found.email_canonical
+                   THEN customer.email_origin
                    WHEN found.email_original IS NOT NULL THEN 'imported' END,
                state = CASE
                    WHEN found.state = customer.imported_state
@@ -227,8 +251,9 @@ impl Lane {
         Ok(applied)
     }
 
-    /// Tells of every active link of these customers that it rests, or no
-    /// longer does. The links themselves stand: whom they lead to decides.
+    /// Tells of every active link of these customers, and of those who were
+    /// merged into them, that it rests, or no longer does. The links themselves
+    /// stand: whom they lead to decides.
     pub(super) async fn tell_of_links(
         &self,
         legal_entity: &LegalEntity,
@@ -238,10 +263,19 @@ impl Lane {
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
         const SQL: &str = "
-            SELECT link_id, customer_id
-              FROM identity_link
+            WITH RECURSIVE absorbed AS (
+                SELECT customer_id, customer_id AS speaker
+                  FROM unnest($2::uuid[]) AS customer_id
+                 UNION
+                SELECT merged.customer_id, absorbed.speaker
+                  FROM absorbed
+                  JOIN customer AS merged
+                    ON merged.legal_entity = $1
+                   AND merged.merged_into = absorbed.customer_id)
+            SELECT link_id, speaker
+              FROM absorbed
+              JOIN identity_link USING (customer_id)
              WHERE legal_entity = $1
-               AND customer_id = ANY($2)
                AND revoked_at IS NULL
              ORDER BY link_id";
         if customers.is_empty() {

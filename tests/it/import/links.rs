@@ -19,7 +19,7 @@ use crate::support::business::{ISSUER, OnFile, identity, proven, site, tenant, u
 
 const ALIAS: &str = "https://login.contoso.example/tfp/v2.0/";
 
-fn plan(second_identity: SecondIdentity) -> LinkPlan {
+pub(super) fn plan(second_identity: SecondIdentity) -> LinkPlan {
     let mut shop = site(CustomerType::B2c);
     shop.rules.second_identity = second_identity;
     let tenant = Tenant {
@@ -36,7 +36,7 @@ fn plan(second_identity: SecondIdentity) -> LinkPlan {
     }
 }
 
-fn link(who: u128, number: &str) -> LinkRecord {
+pub(super) fn link(who: u128, number: &str) -> LinkRecord {
     LinkRecord {
         legal_entity: None,
         issuer: ISSUER.to_owned(),
@@ -46,7 +46,7 @@ fn link(who: u128, number: &str) -> LinkRecord {
     }
 }
 
-async fn import(
+pub(super) async fn import(
     desk: &Desk,
     plan: LinkPlan,
     links: Vec<LinkRecord>,
