@@ -374,7 +374,9 @@ impl Lane {
              WHERE legal_entity = $1
                AND customer_number = ANY($2)
              UNION
-            SELECT customer_id, customer_number, state, imported_state, merged_into
+            SELECT customer_id, customer_number, state, imported_state, merged_into,
+                   origin = 'sign_up' AND imported_digest IS NULL AS is_nobodys,
+                   email_canonical
               FROM customer
              WHERE legal_entity = $1
                AND customer_id = ANY($3)";
