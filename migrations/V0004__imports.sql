@@ -38,7 +38,7 @@ CREATE TABLE feed_watermark (
     legal_entity text COLLATE "C" PRIMARY KEY REFERENCES legal_entity,
     import_id    uuid NOT NULL,
     completed_at timestamptz NOT NULL,
-    -- The latest that any completed feed has given.
+    -- The latest that a completed feed has given; none where the last one gave none.
     source_time  timestamptz,
     FOREIGN KEY (legal_entity, import_id) REFERENCES import (legal_entity, import_id)
 );

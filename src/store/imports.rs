@@ -232,7 +232,8 @@ impl Lane {
             ON CONFLICT (legal_entity) DO UPDATE
                     SET import_id = excluded.import_id,
                         completed_at = excluded.completed_at,
-                        source_time = greatest(feed_watermark.source_time, excluded.source_time)";
+                        source_time = CASE WHEN excluded.source_time IS NOT NULL
+                            THEN greatest(feed_watermark.source_time, excluded.source_time) END";
         self.begin().await?;
         let client = self.client()?;
         client

@@ -609,15 +609,21 @@ async fn a_watermark_says_when_the_feed_last_came_in() {
     import_rows(&desk, dated, rows).await.0.unwrap();
     let older = desk.store.watermarks().await.unwrap();
     assert_eq!(older[0].source_time, Some(source_time));
+    let mut yesterdays = plan(Feed::Delta);
+    yesterdays.source_time = Some(source_time - time::Duration::DAY);
+    let rows = lines(vec![customer("1", "")]);
+    import_rows(&desk, yesterdays, rows).await.0.unwrap();
+    let same = desk.store.watermarks().await.unwrap();
+    assert_eq!(same[0].source_time, Some(source_time), "never back");
     import(&desk, Feed::Delta, vec![customer("2", "")]).await;
     let [newer] = &desk.store.watermarks().await.unwrap()[..] else {
         panic!("one legal entity has a feed");
     };
     assert_eq!(newer.legal_entity, usmf());
     assert!(newer.completed_at > older[0].completed_at);
-    assert_eq!(newer.source_time, Some(source_time), "never back");
+    assert_eq!(newer.source_time, None, "as of when it came in");
     let audited = "SELECT count(*) FROM audit WHERE action = 'import.completed' AND actor = 'ines'";
-    assert_eq!(desk.count(audited).await, 2);
+    assert_eq!(desk.count(audited).await, 3);
 }
 
 #[tokio::test]
