@@ -13,6 +13,7 @@ mod load;
 mod preview;
 mod replacement;
 mod review;
+mod said;
 mod upsert;
 
 use std::time::Duration;

@@ -3,6 +3,7 @@
 use super::super::{StoreError, columns};
 use super::Feed;
 use super::lane::Lane;
+use super::said::{rows_that_say_something, state_after};
 use crate::domain::customer::{CustomerNumber, LegalEntity};
 
 /// How many ambiguous addresses are shown.
@@ -36,70 +37,27 @@ impl Lane {
     }
 
     async fn preview_rows(&self, legal_entity: &LegalEntity) -> Result<Preview, StoreError> {
-        // The conditions of the chunks, over everything at once.
-        const SQL: &str = "
+        // What the chunks find, over everything at once.
+        const SQL: &str = concat!(
+            "
             WITH found AS (
-                SELECT customer.customer_id IS NULL AS is_new,
-                       coalesce(customer.state = 'gone', false) AS was_gone,
-                       staged.replaced_by IS NOT NULL AS is_replaced,
-                       coalesce(customer.origin = 'sign_up'
-                                AND customer.imported_digest IS NULL
-                                AND customer.email_canonical
-                                    IS DISTINCT FROM staged.email_canonical, false)
-                       OR EXISTS (SELECT 1
-                                    FROM customer AS other
-                                   WHERE other.legal_entity = $1
-                                     AND other.email_canonical = CASE
-                                         WHEN customer.email_origin = 'proven'
-                                         THEN customer.email_canonical
-                                         WHEN customer.email_origin = 'typed'
-                                          AND customer.email_canonical = staged.email_canonical
-                                         THEN NULL
-                                         ELSE staged.email_canonical END
-                                     AND other.origin = 'sign_up'
-                                     AND other.state = 'active'
-                                     AND other.email_origin = 'proven'
-                                     AND other.kind = 'person'
-                                     AND NOT other.is_b2b
-                                     AND other.customer_number <> staged.customer_number
-                                     AND staged.kind = 'person'
-                                     AND NOT staged.is_b2b
-                                     AND coalesce(CASE
-                                         WHEN staged.state = customer.imported_state
-                                         THEN coalesce(customer.state_before_gone, customer.state)
-                                         WHEN staged.state = 'blocked'
-                                          AND coalesce(customer.state_before_gone, customer.state)
-                                              IN ('active', 'pending')
-                                         THEN 'blocked'
-                                         WHEN coalesce(customer.state_before_gone, customer.state)
-                                              = customer.imported_state
-                                         THEN staged.state
-                                         ELSE coalesce(customer.state_before_gone, customer.state)
-                                         END, staged.state) = 'active'
-                                     AND NOT EXISTS (
-                                         SELECT 1
-                                           FROM import_review AS settled
-                                          WHERE settled.legal_entity = $1
-                                            AND settled.customer_number = staged.customer_number
-                                            AND settled.reason = 'address_of_sign_up'
-                                            AND settled.settled_with = other.customer_id
-                                            AND other.email_canonical = staged.email_canonical)
-                         ) AS is_withheld
-                  FROM staged
-                  LEFT JOIN customer USING (legal_entity, customer_number)
-                 WHERE staged.legal_entity = $1
-                   AND staged.kind IS NOT NULL
-                   AND customer.state IS DISTINCT FROM 'erased'
-                   AND (customer.customer_id IS NULL
-                        OR customer.state = 'gone'
-                        OR customer.imported_digest IS DISTINCT FROM staged.digest)
+                ",
+            rows_that_say_something!("true"),
+            "
+            ), judged AS (
+                SELECT known IS NULL AS is_new,
+                       coalesce(was = 'gone', false) AS was_gone,
+                       replaced_by IS NOT NULL AS is_replaced,
+                       number_clashes OR in_the_way IS NOT NULL AS is_withheld
+                  FROM found
             )
             SELECT count(*) FILTER (WHERE NOT is_replaced AND NOT is_withheld AND is_new),
                    count(*) FILTER (WHERE NOT is_replaced AND NOT is_withheld AND NOT is_new),
                    count(*) FILTER (WHERE NOT is_replaced AND NOT is_withheld AND was_gone),
                    count(*) FILTER (WHERE is_replaced),
                    count(*) FILTER (WHERE NOT is_replaced AND is_withheld)
-              FROM found";
+              FROM judged"
+        );
         let row = self
             .client()?
             .query_one(SQL, &[&legal_entity.as_str()])

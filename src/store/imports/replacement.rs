@@ -11,6 +11,7 @@ use super::super::StoreError;
 use super::super::audit::{Many, tell_many};
 use super::copy::line_of;
 use super::lane::Lane;
+use super::said::address_after;
 use crate::domain::customer::LegalEntity;
 use crate::domain::email::CANONICAL_VERSION;
 
@@ -469,22 +470,14 @@ impl Lane {
         import_id: Uuid,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
-        const SQL: &str = "
+        const SQL: &str = concat!(
+            "
             UPDATE customer
                SET state = 'merged', state_before_gone = NULL, merged_into = merge.survivor,
                    kind = replaced.kind, is_b2b = replaced.is_b2b, name = replaced.name,
-                   email_original = CASE WHEN customer.email_origin = 'proven'
-                       THEN customer.email_original ELSE replaced.email_original END,
-                   email_canonical = CASE WHEN customer.email_origin = 'proven'
-                       THEN customer.email_canonical ELSE replaced.email_canonical END,
-                   email_version = CASE WHEN customer.email_origin = 'proven'
-                       THEN customer.email_version
-                       WHEN replaced.email_canonical IS NOT NULL THEN $6::smallint END,
-                   email_origin = CASE WHEN customer.email_origin = 'proven' THEN 'proven'
-                       WHEN customer.email_origin IN ('typed', 'wrong')
-                        AND customer.email_canonical = replaced.email_canonical
-                       THEN customer.email_origin
-                       WHEN replaced.email_original IS NOT NULL THEN 'imported' END,
+                   ",
+            address_after!("replaced"),
+            ",
                    imported_digest = replaced.digest, imported_state = 'merged',
                    import_id = $4, changed_at = $5,
                    source_changed_at = replaced.source_changed_at
@@ -492,7 +485,8 @@ impl Lane {
               JOIN unnest($2::bigint[], $3::uuid[]) AS merge (row_no, survivor) USING (row_no)
              WHERE customer.legal_entity = $1
                AND customer.customer_number = replaced.customer_number
-               AND replaced.legal_entity = $1";
+               AND replaced.legal_entity = $1"
+        );
         if merges.row_nos.is_empty() {
             return Ok(());
         }

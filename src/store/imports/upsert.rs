@@ -24,6 +24,7 @@ use uuid::Uuid;
 use super::super::StoreError;
 use super::super::audit::{Many, tell_many};
 use super::lane::{Chunk, Lane};
+use super::said::{address_after, rows_that_say_something, state_after};
 use crate::domain::customer::LegalEntity;
 
 /// What became of a chunk.
@@ -44,72 +45,16 @@ pub struct Applied {
 ///
 /// The columns of `customer` in the UPDATE are those of the row once it is
 /// locked, whoever changed it a moment ago.
-const UPSERT: &str = "
+const UPSERT: &str = concat!(
+    "
     WITH found AS MATERIALIZED (
-        SELECT said.*,
-               other.customer_id AS in_the_way
-          FROM (
-        SELECT staged.*,
-               customer.customer_id AS known,
-               customer.state AS was,
-               -- What the customer would be found by, and whether it would be.
-               CASE WHEN customer.email_origin = 'proven' THEN customer.email_canonical
-                    WHEN customer.email_origin = 'typed'
-                     AND customer.email_canonical = staged.email_canonical THEN NULL
-                    ELSE staged.email_canonical END AS matching,
-               coalesce(CASE
-                   WHEN staged.state = customer.imported_state
-                   THEN coalesce(customer.state_before_gone, customer.state)
-                   WHEN staged.state = 'blocked'
-                    AND coalesce(customer.state_before_gone, customer.state)
-                        IN ('active', 'pending')
-                   THEN 'blocked'
-                   WHEN coalesce(customer.state_before_gone, customer.state)
-                        = customer.imported_state
-                   THEN staged.state
-                   ELSE coalesce(customer.state_before_gone, customer.state) END,
-                   staged.state) AS becomes,
-               coalesce(customer.origin = 'sign_up'
-                        AND customer.imported_digest IS NULL
-                        AND customer.email_canonical IS DISTINCT FROM staged.email_canonical,
-                        false) AS number_clashes,
-               coalesce(customer.email_origin = 'proven'
-                        AND customer.email_canonical IS DISTINCT FROM staged.email_canonical,
-                        false) AS address_differs
-          FROM staged
-          LEFT JOIN customer
-            ON customer.legal_entity = $1
-           AND customer.customer_number = staged.customer_number
-         WHERE staged.ctid >= $2::text::tid
+        ",
+    rows_that_say_something!(
+        "staged.ctid >= $2::text::tid
            AND staged.ctid < $3::text::tid
-           AND staged.legal_entity = $1
-           AND staged.kind IS NOT NULL
-           AND staged.replaced_by IS NULL
-           AND customer.state IS DISTINCT FROM 'erased'
-           AND (customer.customer_id IS NULL
-                OR customer.state = 'gone'
-                OR customer.imported_digest IS DISTINCT FROM staged.digest)
-               ) AS said
-          LEFT JOIN customer AS other
-            ON other.legal_entity = $1
-           AND other.email_canonical = said.matching
-           AND other.origin = 'sign_up'
-           AND other.state = 'active'
-           AND other.email_origin = 'proven'
-           AND other.kind = 'person'
-           AND NOT other.is_b2b
-           AND other.customer_number <> said.customer_number
-           AND said.kind = 'person'
-           AND NOT said.is_b2b
-           AND said.becomes = 'active'
-           AND NOT EXISTS (SELECT 1
-                             FROM import_review AS settled
-                            WHERE settled.legal_entity = $1
-                              AND settled.customer_number = said.customer_number
-                              AND settled.reason = 'address_of_sign_up'
-                              AND settled.settled_with = other.customer_id
-                              -- Settled was what is to become of the file's address.
-                              AND said.matching = said.email_canonical)
+           AND staged.replaced_by IS NULL"
+    ),
+    "
     ), added AS (
         INSERT INTO customer
                     (legal_entity, customer_id, customer_number, kind, is_b2b, name,
@@ -130,29 +75,12 @@ const UPSERT: &str = "
            SET kind = found.kind,
                is_b2b = found.is_b2b,
                name = found.name,
-               email_original = CASE WHEN customer.email_origin = 'proven'
-                   THEN customer.email_original ELSE found.email_original END,
-               email_canonical = CASE WHEN customer.email_origin = 'proven'
-                   THEN customer.email_canonical ELSE found.email_canonical END,
-               email_version = CASE WHEN customer.email_origin = 'proven'
-                   THEN customer.email_version
-                   WHEN found.email_canonical IS NOT NULL THEN $6::smallint END,
-               email_origin = CASE WHEN customer.email_origin = 'proven' THEN 'proven'
-                   WHEN customer.email_origin IN ('typed', 'wrong')
-                    AND customer.email_canonical = found.email_canonical
-                   THEN customer.email_origin
-                   WHEN found.email_original IS NOT NULL THEN 'imported' END,
-               state = CASE
-                   WHEN found.state = customer.imported_state
-                   THEN coalesce(customer.state_before_gone, customer.state)
-                   WHEN found.state = 'blocked'
-                    AND coalesce(customer.state_before_gone, customer.state)
-                        IN ('active', 'pending')
-                   THEN 'blocked'
-                   WHEN coalesce(customer.state_before_gone, customer.state)
-                        = customer.imported_state
-                   THEN found.state
-                   ELSE coalesce(customer.state_before_gone, customer.state) END,
+               ",
+    address_after!("found"),
+    ",
+               state = ",
+    state_after!("found"),
+    ",
                merged_into = CASE
                    WHEN customer.state = 'merged' AND customer.imported_state = 'merged'
                    THEN NULL ELSE customer.merged_into END,
@@ -199,7 +127,8 @@ const UPSERT: &str = "
            array(SELECT customer_id FROM changed
                   WHERE was IN ('active', 'pending') AND state = 'blocked') AS suspended,
            array(SELECT customer_id FROM changed
-                  WHERE was IN ('gone', 'blocked') AND state IN ('active', 'pending')) AS resumed";
+                  WHERE was IN ('gone', 'blocked') AND state IN ('active', 'pending')) AS resumed"
+);
 
 impl Lane {
     /// Applies the staged rows of the legal entity in the range, in one short
