@@ -10,6 +10,7 @@ mod bounded;
 mod connector;
 mod control;
 mod directory;
+mod engine;
 mod entra;
 mod exchange;
 mod external_id;
@@ -49,8 +50,8 @@ pub use policy_call::{
 };
 pub use settings::{
     AccessTokenVariant, Application, Attribute, AttributeKind, Connector, Connectors,
-    FederatedIdentity, IssuerForm, LocalVariant, NumberVariant, PolicyClaim, PreTokenVariant,
-    Provider, RetryOn, SeedUser, SessionScope, Settings, UserFlow, Variants,
+    FederatedIdentity, Fidelity, IssuerForm, LocalVariant, NumberVariant, PolicyClaim,
+    PreTokenVariant, Provider, RetryOn, SeedUser, SessionScope, Settings, UserFlow, Variants,
 };
 use state::{Parts, Saved, Tenant};
 

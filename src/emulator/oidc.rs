@@ -3,6 +3,8 @@
 mod authorize;
 mod redeem;
 
+use std::borrow::Cow;
+
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -151,15 +153,19 @@ pub(super) async fn misbehave(tenant: &Tenant, endpoint: Endpoint) -> Option<Htt
 #[derive(Clone, Debug)]
 pub(super) struct OAuthError {
     pub(super) error: &'static str,
-    pub(super) code: &'static str,
+    pub(super) code: Cow<'static, str>,
     pub(super) text: String,
 }
 
 impl OAuthError {
-    pub(super) fn new(error: &'static str, code: &'static str, text: impl Into<String>) -> Self {
+    pub(super) fn new(
+        error: &'static str,
+        code: impl Into<Cow<'static, str>>,
+        text: impl Into<String>,
+    ) -> Self {
         Self {
             error,
-            code,
+            code: code.into(),
             text: text.into(),
         }
     }

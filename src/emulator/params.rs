@@ -28,6 +28,12 @@ impl Params {
             .filter(|value| !value.is_empty())
     }
 
+    /// Every value of a name, in order.
+    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let found = self.0.iter().filter(move |(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
     /// The first name that comes twice (RFC 6749 3.1 forbids it).
     pub(super) fn repeated(&self) -> Option<&str> {
         let names = self.0.iter().enumerate();

@@ -32,6 +32,17 @@ pub struct Settings {
     /// PEM certificates that connectors' servers may chain to, besides the
     /// machine's own.
     pub connector_roots: Vec<String>,
+    pub fidelity: Fidelity,
+}
+
+/// What happens where policies rely on what B2C's documents do not promise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fidelity {
+    /// As documented, and where the documents are silent the stricter reading.
+    #[default]
+    Strict,
+    /// The reading that lets a journey go on, with a note in its trace.
+    Lenient,
 }
 
 impl Settings {
@@ -48,6 +59,7 @@ impl Settings {
             state_file: None,
             variants: Variants::default(),
             connector_roots: Vec::new(),
+            fidelity: Fidelity::default(),
         }
     }
 }

@@ -25,7 +25,9 @@ use super::{
     entra::EntraKeys,
     journey::Journey,
     keys::{KeyError, Signature, SigningKey},
-    settings::{Application, Attribute, Connectors, SeedUser, SessionScope, UserFlow, Variants},
+    settings::{
+        Application, Attribute, Connectors, Fidelity, SeedUser, SessionScope, UserFlow, Variants,
+    },
 };
 
 const MAX_JOURNEYS: usize = 2_000;
@@ -48,6 +50,7 @@ pub(super) struct Tenant {
     pub(super) custom: Vec<Attribute>,
     pub(super) http: reqwest::Client,
     pub(super) connector_roots: Vec<String>,
+    pub(super) fidelity: Fidelity,
     seed: Vec<SeedUser>,
     initial_variants: Variants,
     store: Option<Store>,
@@ -259,6 +262,7 @@ impl Tenant {
             custom,
             http: parts.http,
             connector_roots: settings.connector_roots,
+            fidelity: settings.fidelity,
             seed: settings.seed,
             initial_variants: settings.variants.clone(),
             store: settings.state_file.map(|path| Store {

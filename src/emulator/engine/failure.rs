@@ -1,0 +1,78 @@
+//! Why a technical profile gave no claims, and who is told what.
+
+/// A failure, before it is known who catches it: a page that it happened
+/// behind, or nobody, and then the application is told.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Failure {
+    /// What the application is told as `error`.
+    pub(crate) error: &'static str,
+    /// `AADB2C90075`; with [`Self::text`] what the application is told as
+    /// `error_description`.
+    pub(crate) code: String,
+    pub(crate) text: String,
+    /// What the page says where it happened behind one.
+    pub(crate) page: PageText,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum PageText {
+    /// Words of somebody else, as they are: `userMessage` of a REST service.
+    Said(String),
+    /// Words of the policy: the localized string of this name, the page's
+    /// metadata item of this name, or the default. `{0}` in them gives way to
+    /// the arguments.
+    Named {
+        key: &'static str,
+        default: &'static str,
+        arguments: Vec<String>,
+    },
+    /// `Unable to validate the information provided.`
+    Generic,
+    /// No page stays: the journey ends on one that only tells this.
+    Blocks {
+        title: Option<String>,
+        message: String,
+    },
+}
+
+impl Failure {
+    /// One that nobody but an author can do anything about.
+    pub(crate) fn technical(code: &'static str, text: impl Into<String>) -> Self {
+        Self {
+            error: "server_error",
+            code: code.to_owned(),
+            text: text.into(),
+            page: PageText::Generic,
+        }
+    }
+
+    /// One that the person at the page is told about.
+    pub(crate) fn named(
+        code: &'static str,
+        text: impl Into<String>,
+        key: &'static str,
+        default: &'static str,
+    ) -> Self {
+        Self {
+            error: "server_error",
+            code: code.to_owned(),
+            text: text.into(),
+            page: PageText::Named {
+                key,
+                default,
+                arguments: Vec::new(),
+            },
+        }
+    }
+
+    /// The input claim that a profile requires has no value.
+    pub(crate) fn missing_input(profile: &str, claim: &str) -> Self {
+        Self::technical(
+            "AADB2C90037",
+            format!(
+                "An error occurred while processing the request: the technical profile '{profile}' \
+                 requires the input claim '{claim}', and it has no value."
+            ),
+        )
+    }
+}

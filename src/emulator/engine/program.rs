@@ -1,0 +1,103 @@
+//! A policy made ready to run.
+
+use std::sync::Arc;
+
+use super::{trace::Place, value::Kind};
+use crate::{
+    emulator::audit::Dialect,
+    policy::{
+        effective::Effective,
+        source::Sources,
+        view::{ClaimType, RelyingParty, TechnicalProfile, UserJourney},
+        xml::Element,
+    },
+};
+
+/// A relying party's policy, whether an author wrote it or the emulator did for
+/// a user flow.
+pub(crate) struct Program {
+    /// `PolicyId`, as it is written.
+    pub(crate) id: String,
+    pub(crate) dialect: Dialect,
+    pub(crate) effective: Arc<Effective>,
+    pub(crate) sources: Arc<Sources>,
+    /// `DefaultUserJourney`.
+    pub(crate) journey: String,
+}
+
+/// Why a policy cannot be run at all.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotRunnable {
+    #[error("it has no RelyingParty")]
+    NoRelyingParty,
+    #[error("its RelyingParty names no DefaultUserJourney")]
+    NoJourneyNamed,
+    #[error("its journey {0} is not there")]
+    NoJourney(String),
+}
+
+impl Program {
+    pub(crate) fn new(
+        dialect: Dialect,
+        effective: Arc<Effective>,
+        sources: Arc<Sources>,
+    ) -> Result<Self, NotRunnable> {
+        let party = effective
+            .relying_party()
+            .ok_or(NotRunnable::NoRelyingParty)?;
+        let journey = party.default_journey().ok_or(NotRunnable::NoJourneyNamed)?;
+        let journey = journey.to_owned();
+        if effective.journey(&journey).is_none() {
+            return Err(NotRunnable::NoJourney(journey));
+        }
+        Ok(Self {
+            id: effective.policy_id().unwrap_or_default().to_owned(),
+            dialect,
+            journey,
+            effective,
+            sources,
+        })
+    }
+
+    /// Where an element begins. None in a policy that stands in no file.
+    pub(crate) fn place(&self, element: &Element) -> Option<Place> {
+        let span = element.name_span;
+        let path = self.sources.get(span.file).path();
+        if path.as_os_str().is_empty() {
+            return None;
+        }
+        Some(Place {
+            file: path.display().to_string(),
+            line: self.sources.position(span).line,
+        })
+    }
+
+    pub(crate) fn claim_type(&self, id: &str) -> Option<ClaimType<'_>> {
+        self.effective.claim_type(id)
+    }
+
+    /// The type of a claim; a claim that is not declared is text.
+    pub(crate) fn kind(&self, claim: &str) -> Kind {
+        Kind::of(self.claim_type(claim).and_then(|claim| claim.data_type()))
+    }
+
+    /// Whether nobody is to see the claim's value: it is typed as a password.
+    pub(crate) fn is_secret(&self, claim: &str) -> bool {
+        let input = self
+            .claim_type(claim)
+            .and_then(|claim| claim.user_input_type());
+        input.is_some_and(|input| input.eq_ignore_ascii_case("Password"))
+    }
+
+    pub(crate) fn profile(&self, id: &str) -> Option<TechnicalProfile<'_>> {
+        self.effective.technical_profile(id)
+    }
+
+    pub(crate) fn user_journey(&self) -> Option<UserJourney<'_>> {
+        self.effective.journey(&self.journey)
+    }
+
+    pub(crate) fn relying_party(&self) -> Option<RelyingParty<'_>> {
+        self.effective.relying_party()
+    }
+}

@@ -1,0 +1,8 @@
+//! To be written.
+
+use super::Call;
+use crate::emulator::engine::{failure::Failure, mapping::Given, trace::ProfileRecord};
+
+pub(super) fn execute(call: &Call<'_>, _record: &mut ProfileRecord) -> Result<Given, Failure> {
+    Err(Failure::technical("AADB2C90085", call.profile.id()))
+}

@@ -1,0 +1,168 @@
+//! Single sign-on: what a browser's session remembers of technical profiles, by
+//! the provider that keeps it ("Configure single sign-on session providers").
+
+use super::{Scene, bag::Bag, mapping::default_value, program::Program};
+use crate::policy::{
+    merge::folded,
+    view::{ProviderKind, SessionKind, TechnicalProfile},
+};
+
+/// The session of one browser with the tenant.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sso {
+    /// When the person last proved who they are.
+    pub(crate) auth_time: i64,
+    /// When it was last of use.
+    pub(crate) used: i64,
+    /// "Keep me signed in" was ticked: how many seconds it lasts then.
+    pub(crate) kept_for: Option<i64>,
+    participants: Vec<Participant>,
+}
+
+/// What a session profile keeps.
+#[derive(Clone, Debug)]
+struct Participant {
+    /// Who shares it: see [`scope`].
+    scope: String,
+    /// The session profile's id.
+    manager: String,
+    claims: Bag,
+    /// The claims exchange that was chosen, of an external login.
+    exchange: Option<String>,
+}
+
+impl Sso {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.participants.is_empty()
+    }
+
+    /// What the session answers in a profile's place. Only the default provider
+    /// does that.
+    pub(super) fn answer(&self, scene: Scene<'_>, profile: TechnicalProfile<'_>) -> Option<Bag> {
+        let (manager, kind) = manager(scene.program, profile)?;
+        if kind != SessionKind::Default {
+            return None;
+        }
+        let kept = self.find(&scope(scene)?, manager.id())?;
+        let mut claims = kept.claims.clone();
+        for reference in manager.output_claims() {
+            let Some(claim) = reference.claim() else {
+                continue;
+            };
+            let mut notes = Vec::new();
+            let value = default_value(&scene, &manager, &reference, claim, &mut notes);
+            if let Some(value) = value.filter(|_| !claims.has(claim)) {
+                claims.set(claim, value);
+            }
+        }
+        Some(claims)
+    }
+
+    /// The exchange that was chosen last time, if it is one of these.
+    pub(super) fn chosen_provider<'a>(
+        &self,
+        scene: Scene<'_>,
+        exchanges: impl Iterator<Item = (&'a str, TechnicalProfile<'a>)>,
+    ) -> Option<&'a str> {
+        let scope = scope(scene)?;
+        let mut remembered = exchanges.filter(|(exchange, profile)| {
+            let Some((manager, SessionKind::ExternalLogin)) = manager(scene.program, *profile)
+            else {
+                return false;
+            };
+            let kept = self.find(&scope, manager.id());
+            let chosen = kept.and_then(|kept| kept.exchange.as_deref());
+            chosen.is_some_and(|chosen| folded(chosen) == folded(exchange))
+        });
+        remembered.next().map(|(exchange, _)| exchange)
+    }
+
+    /// What an external login kept: whom its provider told of.
+    pub(super) fn external_login(
+        &self,
+        scene: Scene<'_>,
+        profile: TechnicalProfile<'_>,
+    ) -> Option<&Bag> {
+        let (manager, kind) = manager(scene.program, profile)?;
+        if kind != SessionKind::ExternalLogin {
+            return None;
+        }
+        Some(&self.find(&scope(scene)?, manager.id())?.claims)
+    }
+
+    /// Keeps what a profile that went well says is to be kept.
+    pub(super) fn keep(&mut self, scene: Scene<'_>, profile: TechnicalProfile<'_>, exchange: &str) {
+        if profile.include_in_sso() == Some(false) && !is_page_or_provider(profile) {
+            return;
+        }
+        let Some((manager, kind)) = manager(scene.program, profile) else {
+            return;
+        };
+        let Some(scope) = scope(scene) else {
+            return;
+        };
+        if !matches!(kind, SessionKind::Default | SessionKind::ExternalLogin) {
+            return;
+        }
+        let mut claims = Bag::default();
+        for claim in manager.persisted_claims().filter_map(|claim| claim.claim()) {
+            if let Some(value) = scene.bag.get(claim) {
+                claims.set(claim, value.clone());
+            }
+        }
+        let id = folded(manager.id());
+        self.participants
+            .retain(|kept| !(kept.scope == scope && kept.manager == id));
+        self.participants.push(Participant {
+            scope,
+            manager: id,
+            claims,
+            exchange: (kind == SessionKind::ExternalLogin).then(|| exchange.to_owned()),
+        });
+    }
+
+    fn find(&self, scope: &str, manager: &str) -> Option<&Participant> {
+        let manager = folded(manager);
+        self.participants
+            .iter()
+            .find(|kept| kept.scope == scope && kept.manager == manager)
+    }
+}
+
+/// The profile that keeps the session of this one, and what runs it.
+fn manager<'a>(
+    program: &'a Program,
+    profile: TechnicalProfile<'a>,
+) -> Option<(TechnicalProfile<'a>, SessionKind)> {
+    let manager = program.profile(profile.session_management()?)?;
+    match manager.provider()? {
+        ProviderKind::Session(kind) => Some((manager, kind)),
+        _ => None,
+    }
+}
+
+/// `IncludeInSso` of a page or a provider is about logging out there.
+fn is_page_or_provider(profile: TechnicalProfile<'_>) -> bool {
+    let provider = profile.provider();
+    provider == Some(ProviderKind::SelfAsserted)
+        || provider.is_some_and(ProviderKind::is_federation)
+}
+
+/// Who shares what is kept: everybody in the tenant, the application, the
+/// policy, or nobody (`SingleSignOn/@Scope`).
+fn scope(scene: Scene<'_>) -> Option<String> {
+    let behaviors = scene
+        .program
+        .relying_party()
+        .and_then(|party| party.behaviors());
+    let written = behaviors
+        .and_then(|behaviors| behaviors.child("SingleSignOn"))
+        .and_then(|sign_on| sign_on.value("Scope"))
+        .unwrap_or("Tenant");
+    match written.to_ascii_lowercase().as_str() {
+        "suppressed" => None,
+        "application" => Some(format!("application {}", scene.context.request.client_id)),
+        "policy" => Some(format!("policy {}", folded(&scene.program.id))),
+        _ => Some("tenant".to_owned()),
+    }
+}
