@@ -20,6 +20,7 @@ mod keys;
 mod oidc;
 mod pages;
 mod params;
+mod policies;
 mod policy_call;
 mod settings;
 mod state;
@@ -44,6 +45,7 @@ use directory::DirectoryError;
 pub use entra::{CallerToken, DEFAULT_AUDIENCE, EntraIssuer, TokenKind, TokenVersion};
 pub use external_id::{EventKind, EventOutcome, EventReport, ExtensionEvent, Shape};
 pub use keys::KeyError;
+pub use policies::Policies;
 pub use policy_call::{
     ClaimKind, ClientCertificate, OutputClaim, PolicyAuthentication, PolicyCall, PolicyOutcome,
     PolicyPlace, PolicyReport, ScalarVariant, SendClaimsIn, UrlVariant,

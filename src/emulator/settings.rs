@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::policies::Policies;
+
 /// A whole tenant. [`Settings::new`] gives one with a sign-up-or-sign-in flow
 /// and no applications.
 pub struct Settings {
@@ -23,6 +25,8 @@ pub struct Settings {
     /// digits, hyphens are removed.
     pub extensions_app_id: String,
     pub user_flows: Vec<UserFlow>,
+    /// Custom policies, served beside the user flows.
+    pub policies: Policies,
     pub applications: Vec<Application>,
     /// Who is there at the start; with a state file, at the first start.
     pub seed: Vec<SeedUser>,
@@ -54,6 +58,7 @@ impl Settings {
             tenant_name: tenant_name.to_owned(),
             extensions_app_id: "a3f09c1b7d6e4c58b2e1905f4d7a6c33".to_owned(),
             user_flows: vec![UserFlow::new("B2C_1_signupsignin")],
+            policies: Policies::default(),
             applications: Vec::new(),
             seed: Vec::new(),
             state_file: None,

@@ -22,13 +22,16 @@ use super::{
     audit::Audit,
     bounded::{Bounded, push_bounded},
     directory::{Directory, User},
+    engine::program::Program,
     entra::EntraKeys,
     journey::Journey,
     keys::{KeyError, Signature, SigningKey},
+    policies::Refused,
     settings::{
         Application, Attribute, Connectors, Fidelity, SeedUser, SessionScope, UserFlow, Variants,
     },
 };
+use crate::policy::merge::folded;
 
 const MAX_JOURNEYS: usize = 2_000;
 const MAX_SESSIONS: usize = 5_000;
@@ -45,6 +48,10 @@ pub(super) struct Tenant {
     pub(super) domain: String,
     pub(super) extensions_app_id: String,
     pub(super) flows: Vec<UserFlow>,
+    /// By folded id.
+    pub(super) programs: BTreeMap<String, Arc<Program>>,
+    /// Policies that were found and are not served.
+    pub(super) refused: Vec<Refused>,
     pub(super) applications: Vec<Application>,
     /// Every custom attribute any flow uses, by short name.
     pub(super) custom: Vec<Attribute>,
@@ -258,6 +265,8 @@ impl Tenant {
             domain: format!("{}.onmicrosoft.com", settings.tenant_name.to_lowercase()),
             extensions_app_id: settings.extensions_app_id,
             flows: settings.user_flows,
+            programs: programs(settings.policies.programs),
+            refused: settings.policies.refused,
             applications: settings.applications,
             custom,
             http: parts.http,
@@ -294,6 +303,11 @@ impl Tenant {
         self.flows
             .iter()
             .find(|flow| flow.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The custom policy of that id, in any case.
+    pub(super) fn program(&self, id: &str) -> Option<&Arc<Program>> {
+        self.programs.get(&folded(id))
     }
 
     pub(super) fn application(&self, client_id: &str) -> Option<&Application> {
@@ -462,6 +476,13 @@ fn seeded(seed: &[SeedUser], now: i64) -> Result<Directory, StartError> {
             .map_err(|error| StartError::Seed(error.to_string()))?;
     }
     Ok(directory)
+}
+
+fn programs(programs: Vec<Arc<Program>>) -> BTreeMap<String, Arc<Program>> {
+    let by_id = programs
+        .into_iter()
+        .map(|program| (folded(&program.id), program));
+    by_id.collect()
 }
 
 fn custom_attributes(flows: &[UserFlow]) -> Vec<Attribute> {
