@@ -10,7 +10,7 @@ use super::exchange::{Call, Exchange};
 /// Which kind of caller the tenant was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Dialect {
+pub(crate) enum Dialect {
     UserFlow,
     CustomPolicy,
     ExternalId,

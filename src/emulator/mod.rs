@@ -19,6 +19,7 @@ mod keys;
 mod oidc;
 mod pages;
 mod params;
+mod policies;
 mod policy_call;
 mod settings;
 mod state;
@@ -45,6 +46,7 @@ use directory::DirectoryError;
 pub use entra::{CallerToken, DEFAULT_AUDIENCE, EntraIssuer, TokenKind, TokenVersion};
 pub use external_id::{EventKind, EventOutcome, EventReport, ExtensionEvent, Shape};
 pub use keys::KeyError;
+pub use policies::Policies;
 pub use policy_call::{
     ClaimKind, ClientCertificate, OutputClaim, PolicyAuthentication, PolicyCall, PolicyOutcome,
     PolicyPlace, PolicyReport, ScalarVariant, SendClaimsIn, UrlVariant,

@@ -1,13 +1,13 @@
 //! What a mock tenant is made of: the things an administrator would set in
 //! the portal, as data.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::engine::program::Program;
+use super::policies::Policies;
 
 /// A whole tenant. [`Settings::new`] gives one with a sign-up-or-sign-in flow
 /// and no applications.
@@ -25,8 +25,8 @@ pub struct Settings {
     /// digits, hyphens are removed.
     pub extensions_app_id: String,
     pub user_flows: Vec<UserFlow>,
-    /// Custom policies, ready to run.
-    pub policies: Vec<Arc<Program>>,
+    /// Custom policies, served beside the user flows.
+    pub policies: Policies,
     pub applications: Vec<Application>,
     /// Who is there at the start; with a state file, at the first start.
     pub seed: Vec<SeedUser>,
@@ -58,7 +58,7 @@ impl Settings {
             tenant_name: tenant_name.to_owned(),
             extensions_app_id: "a3f09c1b7d6e4c58b2e1905f4d7a6c33".to_owned(),
             user_flows: vec![UserFlow::new("B2C_1_signupsignin")],
-            policies: Vec::new(),
+            policies: Policies::default(),
             applications: Vec::new(),
             seed: Vec::new(),
             state_file: None,

@@ -25,6 +25,7 @@ use super::{
     engine::{program::Program, session::Sso, trace::Trace},
     entra::EntraKeys,
     keys::{KeyError, Signature, SigningKey},
+    policies::Refused,
     settings::{Application, Attribute, Connectors, Fidelity, SeedUser, UserFlow, Variants},
     user_flow,
     visit::Visit,
@@ -46,9 +47,11 @@ pub(super) struct Tenant {
     pub(super) id: Uuid,
     pub(super) domain: String,
     pub(super) extensions_app_id: String,
+    pub(super) flows: Vec<UserFlow>,
     /// By folded id.
     pub(super) programs: BTreeMap<String, Arc<Program>>,
-    pub(super) flows: Vec<UserFlow>,
+    /// Policies that were found and are not served.
+    pub(super) refused: Vec<Refused>,
     pub(super) applications: Vec<Application>,
     /// Every custom attribute any flow uses, by short name.
     pub(super) custom: Vec<Attribute>,
@@ -258,6 +261,7 @@ impl Tenant {
             domain: format!("{}.onmicrosoft.com", settings.tenant_name.to_lowercase()),
             extensions_app_id: settings.extensions_app_id,
             flows: settings.user_flows,
+            refused: settings.policies.refused,
             applications: settings.applications,
             custom,
             http: parts.http,
@@ -453,7 +457,7 @@ impl State {
 /// Those of the settings, and one for each user flow.
 fn programs(settings: &super::Settings) -> Result<BTreeMap<String, Arc<Program>>, StartError> {
     let mut programs = BTreeMap::new();
-    for program in &settings.policies {
+    for program in &settings.policies.programs {
         programs.insert(folded(&program.id), program.clone());
     }
     for flow in &settings.user_flows {

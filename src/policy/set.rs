@@ -99,10 +99,19 @@ impl PolicySet {
     /// Reads files and folders; see [`folder::find`] for what is left out of
     /// folders. What is wrong in a file is among `broken`.
     pub fn read(paths: &[PathBuf]) -> Result<Self, ReadError> {
+        Self::read_filled(paths, &mut |_, text| text)
+    }
+
+    /// The same for files that are not built: `fill` puts in what is left open
+    /// before a text is parsed, without adding or removing lines.
+    pub fn read_filled(
+        paths: &[PathBuf],
+        fill: &mut dyn FnMut(&Path, String) -> String,
+    ) -> Result<Self, ReadError> {
         let mut set = Self::default();
         for found in folder::find(paths)? {
             match folder::bytes(&found.path)? {
-                Some(bytes) => set.add_bytes(found, &bytes),
+                Some(bytes) => set.add_bytes(found, &bytes, fill),
                 None => set.add_oversized(found),
             }
         }
@@ -245,14 +254,20 @@ impl PolicySet {
         }
     }
 
-    fn add_bytes(&mut self, found: Found, bytes: &[u8]) {
+    fn add_bytes(
+        &mut self,
+        found: Found,
+        bytes: &[u8],
+        fill: &mut dyn FnMut(&Path, String) -> String,
+    ) {
         let decoded = decode(bytes);
         if !found.named && !mentions_policy(&decoded.text) {
             return;
         }
         match decoded.problem {
             None => {
-                self.add_text(&found, decoded.text);
+                let text = fill(&found.path, decoded.text);
+                self.add_text(&found, text);
             }
             Some(problem) => {
                 let file = if problem.garbled {

@@ -121,7 +121,18 @@ enum Unresolved {
     Unwritable(char),
 }
 
+/// An XML text with every placeholder replaced for which `value` has one, for
+/// whoever runs policies that nobody has built.
+pub fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
+    Template::xml(text).fill(|placeholder| value(&placeholder.name))
+}
+
 impl Environment {
+    /// What a placeholder of a file becomes; `None` where that cannot be told.
+    pub fn value(&self, name: &str, file: &Path) -> Option<String> {
+        self.resolve(name, file).ok()
+    }
+
     /// The value of a placeholder in a file. Values may hold placeholders, too:
     /// the extension replaces those of settings that stand further down.
     fn resolve(&self, name: &str, file: &Path) -> Result<String, Unresolved> {

@@ -40,6 +40,7 @@ use super::source::{FileId, Span};
 use super::view::same_id;
 
 use scope::Scope;
+pub use settings::{SAMPLE_TENANTS, is_app_id, is_sample_id};
 use suppression::Suppressions;
 
 /// How to look.
@@ -102,6 +103,12 @@ impl Report {
     pub fn has_errors(&self) -> bool {
         self.count(Severity::Error) > 0
     }
+}
+
+/// The set with a base for every policy for which several files may be it: the
+/// one that leaves the fewest errors. Blocks as [`check`] does.
+pub fn with_bases(set: PolicySet, options: &Options) -> PolicySet {
+    bases::chosen(&set, options).unwrap_or(set)
 }
 
 /// Looks at every policy of the set, and at every relying party with all that

@@ -45,7 +45,7 @@ fn placeholder(value: &str, span: Span, element: &Element, findings: &mut Vec<Fi
             format!("`{token}` is not filled in"),
             "fill it in before the upload, or make it a setting".to_owned(),
         )
-    } else if TENANTS.iter().any(|tenant| lower.contains(tenant)) {
+    } else if SAMPLE_TENANTS.iter().any(|tenant| lower.contains(tenant)) {
         (
             format!("`{value}` is the sample's tenant"),
             "write your tenant's name, or `{Settings:Tenant}` to have it filled in".to_owned(),
@@ -62,7 +62,7 @@ fn placeholder(value: &str, span: Span, element: &Element, findings: &mut Vec<Fi
 }
 
 /// As the public samples write it.
-const TENANTS: [&str; 4] = [
+pub const SAMPLE_TENANTS: [&str; 4] = [
     "yourtenant",
     "your-tenant",
     "your_tenant",
@@ -88,7 +88,7 @@ fn token(value: &str) -> Option<&str> {
 }
 
 /// Metadata that names an application.
-fn is_app_id(element: &Element) -> bool {
+pub fn is_app_id(element: &Element) -> bool {
     let keys = [
         "client_id",
         "IdTokenAudience",
@@ -102,7 +102,9 @@ fn is_app_id(element: &Element) -> bool {
             .is_some_and(|key| keys.iter().any(|known| known.eq_ignore_ascii_case(key)))
 }
 
-fn is_sample_id(lower: &str) -> bool {
+/// Whether a value, in lower case, stands for one that the author has to fill
+/// in.
+pub fn is_sample_id(lower: &str) -> bool {
     let names = [
         "identityexperienceframeworkappid",
         "proxyidentityexperienceframeworkappid",
