@@ -165,11 +165,11 @@ fn texts(visit: &Visit) -> &'static Texts {
 
 fn self_asserted(tenant: &Tenant, visit: &Visit, form: &Form) -> String {
     let scene = visit.journey.scene(tenant);
-    let words = Words::of(&scene, form.content_definition.as_deref());
     let t = texts(visit);
     let Some(profile) = scene.program.profile(&form.profile) else {
         return String::new();
     };
+    let words = Words::on(&scene, form.content_definition.as_deref(), profile);
     let fields = form::fields(&scene, &profile, &words);
     let say = |id: &str, default: &str| words.ux(id).unwrap_or(default).to_owned();
     let shows = |setting: &str| profile.metadata_flag(setting).unwrap_or(true);
@@ -190,10 +190,14 @@ fn self_asserted(tenant: &Tenant, visit: &Visit, form: &Form) -> String {
 
 fn unified(tenant: &Tenant, visit: &Visit, choice: &Choice) -> String {
     let scene = visit.journey.scene(tenant);
-    let words = Words::of(&scene, choice.content_definition.as_deref());
     let t = texts(visit);
     let local = choice.local.as_ref();
     let profile = local.and_then(|form| scene.program.profile(&form.profile));
+    let page = choice.content_definition.as_deref();
+    let words = match profile {
+        Some(profile) => Words::on(&scene, page, profile),
+        None => Words::of(&scene, page),
+    };
     let fields = profile.map(|profile| form::fields(&scene, &profile, &words));
     let inputs = match (local, &fields) {
         (Some(form), Some(fields)) => inputs(fields, form, &words, t),
@@ -316,7 +320,11 @@ fn control(field: &Field, form: &Form, state: ProofState) -> Control {
             .map(|(at, item)| Choosable {
                 id: format!("{}_{at}", field.claim),
                 value: item.value.clone(),
-                text: item.text.clone(),
+                // A tick may say no more than what the claim is called.
+                text: match item.text.is_empty() {
+                    true => field.label.clone(),
+                    false => item.text.clone(),
+                },
                 is_chosen: match ticked {
                     Some(ticked) => ticked.contains(&item.value),
                     None => item.value == value,

@@ -353,6 +353,10 @@ impl Journey {
             };
             match value {
                 Some(value) => set.set(claim, value),
+                // Something that only a validation profile could have found.
+                None if reference.required() && tenant.fidelity == Fidelity::Strict => {
+                    return Err(Failure::missing_input(page.id(), claim));
+                }
                 None => {
                     // Blanked on the page.
                     self.bag.remove(claim);
