@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use actix_web::{HttpResponse, http::StatusCode};
 use askama::Template;
+use serde_json::Value;
 
 use super::{
     Visit,
@@ -244,7 +245,7 @@ fn at_provider(tenant: &Tenant, visit: &Visit, at: &AtProvider) -> String {
     let Some(profile) = scene.program.profile(&at.profile) else {
         return String::new();
     };
-    let before = visit.journey.sso.external_login(scene, profile);
+    let before = visit.journey.sso.told_by(profile.id());
     let hint = scene.context.request.login_hint.clone();
     let told = provider::told(scene.program, &profile);
     let inputs: Vec<Told<'_>> = told
@@ -252,7 +253,12 @@ fn at_provider(tenant: &Tenant, visit: &Visit, at: &AtProvider) -> String {
         .map(|told| {
             let claim_type = scene.program.claim_type(told.claim);
             let label = claim_type.and_then(|claim| claim.display_name());
-            let known = before.and_then(|bag| bag.get(told.claim)).map(|v| v.text());
+            let known = before
+                .and_then(|before| before.get(told.name))
+                .map(|known| match known {
+                    Value::String(text) => text.clone(),
+                    other => other.to_string(),
+                });
             let hinted = hint.clone().filter(|_| told.part == Part::Email);
             Told {
                 claim: told.claim,

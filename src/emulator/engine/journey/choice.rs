@@ -109,7 +109,7 @@ impl Journey {
     ) -> Option<(String, String)> {
         let scene = self.scene(tenant);
         let targets = offer.targets.iter().copied();
-        if let Some(exchange) = self.sso.chosen_provider(scene, targets) {
+        if let Some(exchange) = self.began_with.chosen_provider(scene, targets) {
             let why = format!("The session remembers that {exchange} was chosen.");
             return Some((exchange.to_owned(), why));
         }
@@ -197,21 +197,22 @@ impl Journey {
     }
 
     /// Whether the session answers in the profile's place; then its claims are
-    /// in the bag.
+    /// in the bag. What this very journey added to it does not count yet
+    /// (inferred): a second page of one journey is shown.
     pub(super) fn answered_by_session(
         &mut self,
         tenant: &Tenant,
         program: &Program,
         profile: TechnicalProfile<'_>,
     ) -> bool {
-        let Some(claims) = self.sso.answer(self.scene(tenant), profile) else {
+        let Some(claims) = self.began_with.answer(self.scene(tenant), profile) else {
             return false;
         };
         let mut record = profile::record(program, &profile);
         record.is_from_session = true;
         record.outputs = seen(&claims, |id| program.is_secret(id));
         self.happened(Happening::Profile(record));
-        self.context.auth_time = self.sso.auth_time;
+        self.context.auth_time = self.began_with.auth_time;
         self.bag.extend(&claims);
         true
     }

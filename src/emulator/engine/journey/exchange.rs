@@ -162,6 +162,7 @@ impl Journey {
         let Some(profile) = program.profile(&at.profile) else {
             return self.run(tenant).await;
         };
+        self.sso.remember_told(&at.profile, &told);
         let mut record = profile::record(&program, &profile);
         let given = Given::exact(told);
         let taken = profile::take(self.scene(tenant), profile, &given, &mut record);
