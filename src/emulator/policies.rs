@@ -19,6 +19,7 @@ use super::{
     audit::Dialect,
     engine::{
         program::Program,
+        support::{self, Obstacle},
         trace::{Note, Place},
     },
 };
@@ -44,16 +45,6 @@ pub(crate) struct Refused {
     /// `PolicyId`; a file without one by its path.
     pub(crate) policy: String,
     pub(crate) obstacles: Vec<Obstacle>,
-}
-
-/// One thing that keeps a policy from running.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Obstacle {
-    pub(crate) place: Option<Place>,
-    /// What it is. A sentence without a full stop.
-    pub(crate) what: String,
-    /// What to do.
-    pub(crate) mend: String,
 }
 
 /// What to load, for which tenant.
@@ -168,7 +159,19 @@ pub(crate) fn load(request: &Request) -> Result<Loaded, LoadError> {
 }
 
 impl Loaded {
+    /// Serves the policy, unless the engine does not run all of it.
     fn add(&mut self, program: Program) {
+        let found = support::look(&program);
+        if !found.obstacles.is_empty() {
+            self.policies.refused.push(Refused {
+                policy: program.id,
+                obstacles: found.obstacles,
+            });
+            return;
+        }
+        let notes = found.notes.into_iter();
+        self.notes
+            .extend(notes.map(|note| (program.id.clone(), note)));
         self.policies.programs.push(Arc::new(program));
     }
 }

@@ -16,6 +16,7 @@ pub(crate) mod program;
 mod providers;
 mod resolvers;
 pub(crate) mod session;
+pub(crate) mod support;
 pub(crate) mod trace;
 mod transformations;
 pub(crate) mod value;
