@@ -22,6 +22,15 @@ pub(super) enum Step {
 }
 
 impl Step {
+    pub(super) fn read(name: &str) -> Option<Self> {
+        let all = [
+            Self::PostFederationSignup,
+            Self::PostAttributeCollection,
+            Self::PreTokenIssuance,
+        ];
+        all.into_iter().find(|step| step.name() == name)
+    }
+
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::PostFederationSignup => "PostFederationSignup",

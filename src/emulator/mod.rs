@@ -14,7 +14,6 @@ mod engine;
 mod entra;
 mod exchange;
 mod external_id;
-mod journey;
 mod judge;
 mod keys;
 mod oidc;
@@ -26,6 +25,8 @@ mod settings;
 mod state;
 mod text;
 mod token;
+mod user_flow;
+mod visit;
 
 use std::{
     io,
@@ -165,7 +166,7 @@ fn assemble(settings: Settings) -> Result<(web::Data<Tenant>, Server), StartErro
             .app_data(web::PayloadConfig::new(MAX_BODY))
             .configure(control::configure)
             .configure(entra::configure)
-            .configure(journey::configure)
+            .configure(visit::configure)
             .configure(oidc::configure)
     })
     .workers(WORKERS)

@@ -7,18 +7,19 @@ use std::borrow::Cow;
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use uuid::Uuid;
 
-pub(super) use self::authorize::{Newcomer, Request, deliver};
+pub(super) use self::authorize::{Request, deliver};
 use self::{
     authorize::{Refusal, ResponseMode, accept_language, authorize},
     redeem::redeem,
 };
 use super::{
+    engine::{context::Context, program::Program},
     keys::KeyError,
     pages,
     params::{Params, encode_all},
-    settings::UserFlow,
     state::{Endpoint, FaultMode, Tenant, error_timestamp},
     text::language_tag,
     token,
@@ -47,17 +48,17 @@ enum UrlForm {
     Query,
 }
 
-/// The flow a path (or `p`) names. The tenant has to be ours.
-fn flow_of<'a>(tenant: &'a Tenant, request: &HttpRequest) -> Option<(&'a UserFlow, UrlForm)> {
+/// The policy that a path (or `p`) names. The tenant has to be ours.
+fn program_of(tenant: &Tenant, request: &HttpRequest) -> Option<(Arc<Program>, UrlForm)> {
     let path = request.match_info();
     if !tenant.is_called(path.get("tenant")?) {
         return None;
     }
     if let Some(policy) = path.get("policy") {
-        return Some((tenant.flow(policy)?, UrlForm::Path));
+        return Some((tenant.program(policy)?, UrlForm::Path));
     }
     let query = Params::parse(request.query_string().as_bytes());
-    Some((tenant.flow(query.get("p")?)?, UrlForm::Query))
+    Some((tenant.program(query.get("p")?)?, UrlForm::Query))
 }
 
 fn no_such_policy() -> HttpResponse {
@@ -72,17 +73,17 @@ async fn metadata(tenant: web::Data<Tenant>, request: HttpRequest) -> HttpRespon
     if let Some(broken) = misbehave(&tenant, Endpoint::Metadata).await {
         return broken;
     }
-    let Some((flow, form)) = flow_of(&tenant, &request) else {
+    let Some((program, form)) = program_of(&tenant, &request) else {
         return no_such_policy();
     };
-    let policy = flow.name.to_lowercase();
+    let policy = program.id.to_lowercase();
     let (base, domain) = (&tenant.base_url, &tenant.domain);
     let endpoint = |path: &str| match form {
         UrlForm::Path => format!("{base}/{domain}/{policy}/{path}"),
         UrlForm::Query => format!("{base}/{domain}/{path}?p={policy}"),
     };
     HttpResponse::Ok().json(json!({
-        "issuer": token::issuer(&tenant, flow),
+        "issuer": token::issuer(&tenant, &program),
         "authorization_endpoint": endpoint("oauth2/v2.0/authorize"),
         "token_endpoint": endpoint("oauth2/v2.0/token"),
         "end_session_endpoint": endpoint("oauth2/v2.0/logout"),
@@ -93,11 +94,11 @@ async fn metadata(tenant: web::Data<Tenant>, request: HttpRequest) -> HttpRespon
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
-        "claims_supported": claims_supported(flow),
+        "claims_supported": claims_supported(&program),
     }))
 }
 
-fn claims_supported(flow: &UserFlow) -> Vec<&str> {
+fn claims_supported(program: &Program) -> Vec<&str> {
     let always = [
         "sub",
         "iss",
@@ -109,18 +110,18 @@ fn claims_supported(flow: &UserFlow) -> Vec<&str> {
         "nonce",
         "auth_time",
     ];
-    let claims = flow
-        .application_claims
-        .iter()
-        .map(|name| token::token_name(name));
-    always.into_iter().chain(claims).collect()
+    let claims = program.token_claims().into_iter();
+    always
+        .into_iter()
+        .chain(claims.filter(|claim| !always.contains(claim)))
+        .collect()
 }
 
 async fn jwks(tenant: web::Data<Tenant>, request: HttpRequest) -> HttpResponse {
     if let Some(broken) = misbehave(&tenant, Endpoint::Jwks).await {
         return broken;
     }
-    if flow_of(&tenant, &request).is_none() {
+    if program_of(&tenant, &request).is_none() {
         return no_such_policy();
     }
     let keys: Vec<Value> = tenant.state().keys.iter().map(|key| key.to_jwk()).collect();
@@ -178,11 +179,14 @@ impl OAuthError {
 
     /// The code, the text and two lines that tell one occurrence from another.
     pub(super) fn description(&self, now: i64) -> String {
+        self.described(Uuid::new_v4(), now)
+    }
+
+    pub(super) fn described(&self, correlation_id: Uuid, now: i64) -> String {
         format!(
-            "{}: {}\r\nCorrelation ID: {}\r\nTimestamp: {}\r\n",
+            "{}: {}\r\nCorrelation ID: {correlation_id}\r\nTimestamp: {}\r\n",
             self.code,
             self.text,
-            Uuid::new_v4(),
             error_timestamp(now)
         )
     }
@@ -216,10 +220,18 @@ impl Delivery {
         }
     }
 
-    pub(super) fn error(request: &Request, error: &OAuthError, now: i64) -> Self {
+    pub(super) fn error(
+        request: &Request,
+        error: &OAuthError,
+        context: &Context,
+        now: i64,
+    ) -> Self {
         let parameters = [
             ("error", error.error.to_owned()),
-            ("error_description", error.description(now)),
+            (
+                "error_description",
+                error.described(context.correlation_id, now),
+            ),
         ];
         let state = request.state.as_deref();
         Self::new(&request.redirect_uri, request.mode, state, &parameters)
@@ -242,7 +254,7 @@ impl Delivery {
 
 /// Ends the session. The browser only goes on to a registered address.
 async fn logout(tenant: web::Data<Tenant>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
-    if flow_of(&tenant, &request).is_none() {
+    if program_of(&tenant, &request).is_none() {
         return no_such_policy();
     }
     let parameters = match body.is_empty() {

@@ -2,22 +2,21 @@
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    cookie::{Cookie, SameSite},
+    cookie::{Cookie, SameSite, time::Duration},
     http::{StatusCode, header},
 };
 use askama::Template;
 
 use super::{
-    settings::Provider,
     state::{Mail, Tenant},
     text::Texts,
 };
 
 /// What every page has.
 pub(super) struct Frame<'a> {
-    lang: &'static str,
+    pub(super) lang: &'static str,
     pub(super) t: &'static Texts,
-    tenant: &'a str,
+    pub(super) tenant: &'a str,
 }
 
 impl<'a> Frame<'a> {
@@ -31,90 +30,11 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// What the journey's forms have in common.
-pub(super) struct Form<'a> {
-    /// Path of the journey.
-    pub(super) base: String,
-    pub(super) csrf: &'a str,
-    pub(super) error: Option<&'a str>,
-    pub(super) info: Option<&'a str>,
-    pub(super) email: Option<EmailControl<'a>>,
-    pub(super) fields: Vec<Field<'a>>,
-}
-
-pub(super) struct EmailControl<'a> {
-    pub(super) address: &'a str,
-    pub(super) asks_proof: bool,
-    pub(super) is_code_sent: bool,
-    pub(super) is_verified: bool,
-}
-
-pub(super) struct Field<'a> {
-    pub(super) name: &'a str,
-    pub(super) label: &'a str,
-    pub(super) value: &'a str,
-    pub(super) is_required: bool,
-    pub(super) is_checkbox: bool,
-    pub(super) is_number: bool,
-    pub(super) error: Option<&'a str>,
-}
-
-pub(super) struct ProviderButton<'a> {
-    issuer: &'a str,
-    name: &'a str,
-    slug: String,
-}
-
-impl<'a> From<&'a Provider> for ProviderButton<'a> {
-    fn from(provider: &'a Provider) -> Self {
-        let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
-        Self {
-            issuer: &provider.issuer,
-            name: &provider.name,
-            slug: provider.issuer.chars().map(plain).collect(),
-        }
-    }
-}
-
-#[derive(Template)]
-#[template(path = "signin.html", config = "src/emulator/askama.toml")]
-pub(super) struct SignIn<'a> {
-    pub(super) frame: Frame<'a>,
-    pub(super) form: Form<'a>,
-    pub(super) has_local: bool,
-    pub(super) email: &'a str,
-    pub(super) providers: Vec<ProviderButton<'a>>,
-}
-
-#[derive(Template)]
-#[template(path = "signup.html", config = "src/emulator/askama.toml")]
-pub(super) struct SignUp<'a> {
-    pub(super) frame: Frame<'a>,
-    pub(super) form: Form<'a>,
-    pub(super) is_password_kept: bool,
-}
-
-#[derive(Template)]
-#[template(path = "attributes.html", config = "src/emulator/askama.toml")]
-pub(super) struct Attributes<'a> {
-    pub(super) frame: Frame<'a>,
-    pub(super) form: Form<'a>,
-}
-
-#[derive(Template)]
-#[template(path = "social.html", config = "src/emulator/askama.toml")]
-pub(super) struct Social<'a> {
-    pub(super) frame: Frame<'a>,
-    pub(super) form: Form<'a>,
-    pub(super) provider: &'a Provider,
-    pub(super) email: &'a str,
-    pub(super) names: Vec<Field<'a>>,
-}
-
 #[derive(Template)]
 #[template(path = "block.html", config = "src/emulator/askama.toml")]
 struct Block<'a> {
     frame: Frame<'a>,
+    title: &'a str,
     message: &'a str,
 }
 
@@ -182,9 +102,14 @@ pub(super) fn html(status: StatusCode, page: String) -> HttpResponse {
         .body(page)
 }
 
-pub(super) fn block(tenant: &Tenant, tag: &str, message: &str) -> String {
+pub(super) fn block(tenant: &Tenant, tag: &str, title: Option<&str>, message: &str) -> String {
     let frame = Frame::new(tenant, tag);
-    render(&Block { frame, message })
+    let title = title.unwrap_or(frame.t.blocked);
+    render(&Block {
+        frame,
+        title,
+        message,
+    })
 }
 
 pub(super) fn technical(
@@ -285,6 +210,22 @@ pub(super) fn cookie(tenant: &Tenant, request: &HttpRequest, name: &str) -> Opti
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     is_ours.then(|| value.to_owned())
+}
+
+/// The session from now on.
+#[derive(Clone)]
+pub(super) struct SessionCookie {
+    pub(super) id: String,
+    /// Seconds after which a browser forgets it; none: when it is closed.
+    pub(super) kept_for: Option<i64>,
+}
+
+pub(super) fn set_session(tenant: &Tenant, response: &mut HttpResponse, session: &SessionCookie) {
+    let mut cookie = baked(tenant, "sso", &session.id);
+    if let Some(seconds) = session.kept_for {
+        cookie.set_max_age(Duration::seconds(seconds));
+    }
+    add_cookie(response, &cookie);
 }
 
 pub(super) fn set_cookie(tenant: &Tenant, response: &mut HttpResponse, name: &str, value: &str) {

@@ -34,6 +34,11 @@ impl Params {
         found.map(|(_, value)| value.as_str())
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let pairs = self.0.iter();
+        pairs.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The first name that comes twice (RFC 6749 3.1 forbids it).
     pub(super) fn repeated(&self) -> Option<&str> {
         let names = self.0.iter().enumerate();

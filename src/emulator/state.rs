@@ -22,20 +22,20 @@ use super::{
     audit::Audit,
     bounded::{Bounded, push_bounded},
     directory::{Directory, User},
-    engine::program::Program,
+    engine::{program::Program, session::Sso, trace::Trace},
     entra::EntraKeys,
-    journey::Journey,
     keys::{KeyError, Signature, SigningKey},
     policies::Refused,
-    settings::{
-        Application, Attribute, Connectors, Fidelity, SeedUser, SessionScope, UserFlow, Variants,
-    },
+    settings::{Application, Attribute, Connectors, Fidelity, SeedUser, UserFlow, Variants},
+    user_flow,
+    visit::Visit,
 };
 use crate::policy::merge::folded;
 
 const MAX_JOURNEYS: usize = 2_000;
 const MAX_SESSIONS: usize = 5_000;
 const MAX_GRANTS: usize = 5_000;
+const MAX_TRACES: usize = 500;
 const MAX_MAIL: usize = 1_000;
 const MAX_AUDIT: usize = 2_000;
 const MAX_SCRIPTS: usize = 64;
@@ -69,10 +69,11 @@ pub(super) struct Tenant {
 pub(super) struct State {
     pub(super) connectors: HashMap<String, Connectors>,
     pub(super) directory: Directory,
-    pub(super) journeys: Bounded<Arc<tokio::sync::Mutex<Journey>>>,
-    pub(super) sessions: Bounded<Session>,
+    pub(super) journeys: Bounded<Arc<tokio::sync::Mutex<Visit>>>,
+    pub(super) sessions: Bounded<Sso>,
     pub(super) codes: Bounded<Code>,
     pub(super) refresh_tokens: Bounded<Grant>,
+    pub(super) traces: Bounded<Arc<Trace>>,
     pub(super) mailbox: VecDeque<Mail>,
     pub(super) audit: VecDeque<Audit>,
     pub(super) scripts: VecDeque<TokenScript>,
@@ -84,29 +85,22 @@ pub(super) struct State {
     audit_number: u64,
 }
 
-/// A browser that need not sign in again.
-#[derive(Clone)]
-pub(super) struct Session {
-    pub(super) object_id: Uuid,
-    pub(super) auth_time: i64,
-    pub(super) client_id: String,
-    pub(super) flow: String,
-    /// What the connector said before the first token: it is not asked again.
-    pub(super) token_claims: Map<String, Value>,
-}
-
 /// What an application was given for a person.
 #[derive(Clone)]
 pub(super) struct Grant {
-    pub(super) object_id: Uuid,
+    /// What the policy says of them.
+    pub(super) claims: Map<String, Value>,
+    pub(super) subject: Option<String>,
+    /// With this account it ends.
+    pub(super) object_id: Option<Uuid>,
     pub(super) client_id: String,
-    pub(super) flow: String,
+    pub(super) policy: String,
     pub(super) scope: String,
     pub(super) nonce: Option<String>,
     pub(super) auth_time: i64,
     pub(super) issued_at: i64,
-    pub(super) is_new: bool,
-    pub(super) token_claims: Map<String, Value>,
+    /// When the first of those that followed one another was issued.
+    pub(super) began: i64,
 }
 
 pub(super) struct Code {
@@ -259,13 +253,14 @@ impl Tenant {
                 seeded(&settings.seed, system_now())?,
             ),
         };
+        let programs = programs(&settings)?;
         let tenant = Self {
+            programs,
             base_url: parts.base_url,
             id: settings.tenant_id,
             domain: format!("{}.onmicrosoft.com", settings.tenant_name.to_lowercase()),
             extensions_app_id: settings.extensions_app_id,
             flows: settings.user_flows,
-            programs: programs(settings.policies.programs),
             refused: settings.policies.refused,
             applications: settings.applications,
             custom,
@@ -299,15 +294,21 @@ impl Tenant {
         rfc3339(self.now())
     }
 
+    /// A policy, whether an author's or one of a user flow.
+    pub(super) fn program(&self, id: &str) -> Option<Arc<Program>> {
+        self.programs.get(&folded(id)).cloned()
+    }
+
+    pub(super) fn put_trace(&self, trace: Trace) {
+        self.state()
+            .traces
+            .insert(trace.id.clone(), Arc::new(trace));
+    }
+
     pub(super) fn flow(&self, name: &str) -> Option<&UserFlow> {
         self.flows
             .iter()
             .find(|flow| flow.name.eq_ignore_ascii_case(name))
-    }
-
-    /// The custom policy of that id, in any case.
-    pub(super) fn program(&self, id: &str) -> Option<&Arc<Program>> {
-        self.programs.get(&folded(id))
     }
 
     pub(super) fn application(&self, client_id: &str) -> Option<&Application> {
@@ -349,19 +350,6 @@ impl Tenant {
 
     pub(super) fn add_script(&self, script: TokenScript) {
         push_bounded(&mut self.state().scripts, MAX_SCRIPTS, script);
-    }
-
-    /// The session a browser may use for this application and flow.
-    pub(super) fn session(&self, id: &str, client_id: &str, flow: &UserFlow) -> Option<Session> {
-        let session = self.state().sessions.get(id).cloned()?;
-        let is_in_scope = match flow.session_scope {
-            SessionScope::Tenant => true,
-            SessionScope::Application => session.client_id == client_id,
-            SessionScope::Policy => session.flow == flow.name,
-            SessionScope::Disabled => false,
-        };
-        let is_alive = self.now() < session.auth_time + SESSION_SECONDS;
-        (is_in_scope && is_alive).then_some(session)
     }
 
     /// Makes a new signing key. Slow: generates an RSA key.
@@ -423,9 +411,6 @@ impl Tenant {
     }
 }
 
-/// B2C's default session lifetime.
-pub(super) const SESSION_SECONDS: i64 = 24 * 60 * 60;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OldKeys {
     Keep,
@@ -446,6 +431,7 @@ impl State {
             sessions: Bounded::new(MAX_SESSIONS),
             codes: Bounded::new(MAX_GRANTS),
             refresh_tokens: Bounded::new(MAX_GRANTS),
+            traces: Bounded::new(MAX_TRACES),
             mailbox: VecDeque::new(),
             audit: VecDeque::new(),
             scripts: VecDeque::new(),
@@ -468,6 +454,19 @@ impl State {
     }
 }
 
+/// Those of the settings, and one for each user flow.
+fn programs(settings: &super::Settings) -> Result<BTreeMap<String, Arc<Program>>, StartError> {
+    let mut programs = BTreeMap::new();
+    for program in &settings.policies.programs {
+        programs.insert(folded(&program.id), program.clone());
+    }
+    for flow in &settings.user_flows {
+        let program = user_flow::program(flow).map_err(StartError::Settings)?;
+        programs.insert(folded(&flow.name), Arc::new(program));
+    }
+    Ok(programs)
+}
+
 fn seeded(seed: &[SeedUser], now: i64) -> Result<Directory, StartError> {
     let mut directory = Directory::default();
     for user in seed {
@@ -476,13 +475,6 @@ fn seeded(seed: &[SeedUser], now: i64) -> Result<Directory, StartError> {
             .map_err(|error| StartError::Seed(error.to_string()))?;
     }
     Ok(directory)
-}
-
-fn programs(programs: Vec<Arc<Program>>) -> BTreeMap<String, Arc<Program>> {
-    let by_id = programs
-        .into_iter()
-        .map(|program| (folded(&program.id), program));
-    by_id.collect()
 }
 
 fn custom_attributes(flows: &[UserFlow]) -> Vec<Attribute> {

@@ -1,15 +1,12 @@
 //! What is in the tokens (B2C: "Overview of tokens in Azure AD B2C").
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{
-    directory::User,
+    engine::{program::Program, rules::IssuerForm},
     keys::{KeyError, Signature, half_hash, sign_token},
-    settings::{IssuerForm, PolicyClaim, UserFlow},
     state::{Grant, Tenant, TokenScript},
 };
-
-pub(super) const LIFETIME_SECONDS: i64 = 3_600;
 
 /// What an ID token is issued together with.
 #[derive(Default)]
@@ -18,23 +15,25 @@ pub(super) struct Companions<'a> {
     pub(super) access_token: Option<&'a str>,
 }
 
-pub(super) fn issuer(tenant: &Tenant, flow: &UserFlow) -> String {
-    match flow.issuer {
-        IssuerForm::Tenant => format!("{}/{}/v2.0/", tenant.base_url, tenant.id),
-        IssuerForm::Tfp => format!("{}/tfp/{}/{}/v2.0/", tenant.base_url, tenant.id, flow.name),
+pub(super) fn issuer(tenant: &Tenant, program: &Program) -> String {
+    let (base, id) = (&tenant.base_url, tenant.id);
+    match program.tokens.issuer {
+        IssuerForm::Tenant => format!("{base}/{id}/v2.0/"),
+        IssuerForm::Tfp => format!("{base}/tfp/{id}/{}/v2.0/", program.id),
     }
 }
 
 pub(super) fn id_token(
     tenant: &Tenant,
-    flow: &UserFlow,
+    program: &Program,
     grant: &Grant,
-    user: &User,
     companions: &Companions<'_>,
     script: &TokenScript,
 ) -> Result<String, KeyError> {
-    let mut claims = common(tenant, flow, grant, script.lifetime_seconds);
-    claims.extend(application_claims(flow, grant, user));
+    let seconds = script.lifetime_seconds;
+    let seconds = seconds.unwrap_or(program.tokens.id_token_seconds);
+    let mut claims = grant.claims.clone();
+    claims.extend(common(tenant, program, grant, seconds));
     let companion = |name: &str, of: Option<&str>| Some((name.to_owned(), half_hash(of?).into()));
     claims.extend(companion("c_hash", companions.code));
     claims.extend(companion("at_hash", companions.access_token));
@@ -48,85 +47,43 @@ pub(super) fn id_token(
     signed(tenant, script, &claims)
 }
 
-/// An access token for the application itself.
+/// An access token for the application itself: the same claims, and what it may
+/// be used for.
 pub(super) fn access_token(
     tenant: &Tenant,
-    flow: &UserFlow,
+    program: &Program,
     grant: &Grant,
 ) -> Result<String, KeyError> {
-    let mut claims = common(tenant, flow, grant, None);
-    claims.insert("oid".to_owned(), grant.object_id.to_string().into());
+    let seconds = program.tokens.access_token_seconds;
+    let mut claims = grant.claims.clone();
+    claims.extend(common(tenant, program, grant, seconds));
     claims.insert("azp".to_owned(), grant.client_id.as_str().into());
     claims.insert("scp".to_owned(), grant.scope.as_str().into());
     signed(tenant, &TokenScript::default(), &claims)
 }
 
-fn common(
-    tenant: &Tenant,
-    flow: &UserFlow,
-    grant: &Grant,
-    lifetime: Option<i64>,
-) -> Map<String, Value> {
+fn common(tenant: &Tenant, program: &Program, grant: &Grant, seconds: i64) -> Map<String, Value> {
     let now = tenant.now();
-    let (policy, name) = match flow.policy_claim {
-        PolicyClaim::Tfp => ("tfp", flow.name.clone()),
-        PolicyClaim::Acr => ("acr", flow.name.to_lowercase()),
-    };
     let mut claims = Map::new();
     let members = [
         ("ver", "1.0".into()),
-        ("iss", issuer(tenant, flow).into()),
-        ("sub", grant.object_id.to_string().into()),
+        ("iss", issuer(tenant, program).into()),
         ("aud", grant.client_id.as_str().into()),
-        (
-            "exp",
-            now.saturating_add(lifetime.unwrap_or(LIFETIME_SECONDS))
-                .into(),
-        ),
+        ("exp", now.saturating_add(seconds).into()),
         ("nbf", now.into()),
         ("iat", now.into()),
         ("auth_time", grant.auth_time.into()),
-        (policy, name.into()),
     ];
     for (name, value) in members {
         claims.insert(name.to_owned(), value);
     }
-    claims
-}
-
-/// What the flow has ticked. A value that a connector returned before the
-/// token overrides the directory's, and one that is empty is left out
-/// (inferred: no document says what an empty claim becomes).
-fn application_claims(flow: &UserFlow, grant: &Grant, user: &User) -> Map<String, Value> {
-    let mut claims = Map::new();
-    for name in &flow.application_claims {
-        let value = match name.as_str() {
-            "objectId" => Some(user.object_id.to_string().into()),
-            "emails" => user.email.as_ref().map(|email| json!([email])),
-            "identityProvider" => user.federated.as_ref().map(|f| f.issuer.as_str().into()),
-            "newUser" => grant.is_new.then_some(Value::Bool(true)),
-            other => grant
-                .token_claims
-                .get(other)
-                .or_else(|| user.attributes.get(other))
-                .cloned(),
-        };
-        if let Some(value) = value.filter(|value| value.as_str() != Some("")) {
-            claims.insert(token_name(name).to_owned(), value);
-        }
+    if let Some(subject) = &grant.subject {
+        claims.insert("sub".to_owned(), subject.as_str().into());
+    }
+    if program.tokens.has_acr {
+        claims.insert("acr".to_owned(), program.id.to_lowercase().into());
     }
     claims
-}
-
-pub(super) fn token_name(claim: &str) -> &str {
-    match claim {
-        "objectId" => "oid",
-        "identityProvider" => "idp",
-        "displayName" => "name",
-        "givenName" => "given_name",
-        "surname" => "family_name",
-        other => other,
-    }
 }
 
 fn signed(

@@ -37,6 +37,10 @@ impl Bag {
         self.0.remove(&folded(id)).map(|claim| claim.value)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0
             .values()

@@ -28,6 +28,9 @@ pub(crate) enum PageText {
     },
     /// `Unable to validate the information provided.`
     Generic,
+    /// No page stays, nor is the application told: the journey ends on a page
+    /// that tells the code and the text (user flows).
+    Technical,
     /// No page stays: the journey ends on one that only tells this.
     Blocks {
         title: Option<String>,
@@ -62,6 +65,14 @@ impl Failure {
                 default,
                 arguments: Vec::new(),
             },
+        }
+    }
+
+    /// Whether no page can stay.
+    pub(crate) fn ends_the_journey(&self) -> bool {
+        match self.page {
+            PageText::Technical | PageText::Blocks { .. } => true,
+            PageText::Said(_) | PageText::Named { .. } | PageText::Generic => false,
         }
     }
 

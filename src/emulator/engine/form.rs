@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use super::{
     Scene,
     bag::Bag,
+    pattern,
     value::{Kind, Value},
     words::{Words, item},
 };
 use crate::{
-    emulator::params::Params,
+    emulator::{params::Params, text::Texts},
     policy::view::{ClaimRef, ClaimType, TechnicalProfile},
 };
 
@@ -278,7 +279,7 @@ impl Form {
 
     /// The claims that were typed. Fields that are wrong are told in
     /// `field_errors`.
-    pub(crate) fn read(&mut self, fields: &[Field], t: &PageErrors<'_>) -> Bag {
+    pub(crate) fn read(&mut self, fields: &[Field], t: &PageErrors) -> Bag {
         self.field_errors.clear();
         let mut bag = Bag::default();
         for field in fields {
@@ -293,15 +294,15 @@ impl Form {
         bag
     }
 
-    fn read_field(&self, field: &Field, t: &PageErrors<'_>) -> Result<Option<Value>, String> {
+    fn read_field(&self, field: &Field, t: &PageErrors) -> Result<Option<Value>, String> {
         if field.input == InputType::Checkboxes {
             let ticked = self.ticked.get(&field.claim).cloned().unwrap_or_default();
             let known = |value: &String| field.items.iter().any(|item| item.value == *value);
             if !ticked.iter().all(known) {
-                return Err(t.invalid.to_owned());
+                return Err(t.invalid.clone());
             }
             return match (ticked.is_empty(), field.is_required) {
-                (true, true) => Err(t.required.to_owned()),
+                (true, true) => Err(t.required.clone()),
                 (true, false) => Ok(None),
                 (false, _) if field.kind == Kind::Texts => Ok(Some(Value::Texts(ticked))),
                 (false, _) => Ok(Value::read(&ticked.join(","), field.kind)),
@@ -311,42 +312,54 @@ impl Form {
         let Some(text) = text.filter(|text| !text.is_empty()) else {
             let asks = field.is_required && field.input.is_typed();
             return match asks {
-                true => Err(t.required.to_owned()),
+                true => Err(t.required.clone()),
                 false => Ok(None),
             };
         };
         let is_choice = matches!(field.input, InputType::Dropdown | InputType::Radio);
         if is_choice && !field.items.iter().any(|item| item.value == text) {
-            return Err(t.invalid.to_owned());
+            return Err(t.invalid.clone());
         }
         if field.input.is_typed() {
             if let Some(pattern) = &field.pattern
-                && !t.matches(&pattern.expression, text)
+                && !pattern::matches(&pattern.expression, text)
             {
                 return Err(pattern.help.clone());
             }
             if field.is_verified_email && !is_address(text) {
-                return Err(t.invalid_email.to_owned());
+                return Err(t.invalid_email.clone());
             }
         }
         match Value::read(text, field.kind) {
             Some(value) => Ok(Some(value)),
-            None if field.input.is_typed() => Err(t.invalid.to_owned()),
+            None if field.input.is_typed() => Err(t.invalid.clone()),
             None => Ok(None),
         }
     }
 }
 
 /// What is said of fields that are wrong, and how patterns are matched.
-pub(crate) struct PageErrors<'a> {
-    pub(crate) required: &'a str,
-    pub(crate) invalid: &'a str,
-    pub(crate) invalid_email: &'a str,
+pub(crate) struct PageErrors {
+    pub(crate) required: String,
+    pub(crate) invalid: String,
+    pub(crate) invalid_email: String,
+    /// Of the page as a whole.
+    pub(crate) check_fields: String,
+    pub(crate) must_verify: String,
+    pub(crate) different_passwords: String,
 }
 
-impl PageErrors<'_> {
-    fn matches(&self, expression: &str, text: &str) -> bool {
-        super::pattern::matches(expression, text)
+impl PageErrors {
+    pub(crate) fn of(words: &Words<'_>, t: &'static Texts) -> Self {
+        let say = |id: &str, default: &str| words.ux(id).unwrap_or(default).to_owned();
+        Self {
+            required: say("required_field", t.required),
+            invalid: t.invalid_value.to_owned(),
+            invalid_email: say("ver_incorrect_format", t.invalid_email),
+            check_fields: say("error_fieldIncorrect", t.check_fields),
+            must_verify: say("ver_intro_msg", t.must_verify),
+            different_passwords: say("error_passwordEntryMismatch", t.different_passwords),
+        }
     }
 }
 

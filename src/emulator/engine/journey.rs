@@ -49,6 +49,9 @@ pub(crate) struct Journey {
     steps_run: usize,
     /// Counts the pages shown, so that a form of an old one is known.
     page_number: u32,
+    first_page: u32,
+    /// The session that it began with.
+    began_with: Sso,
     step_begun: Instant,
 }
 
@@ -87,8 +90,9 @@ pub(crate) struct Choice {
     pub(crate) sign_up: Option<String>,
     /// Where "forgot your password?" leads: out of the journey, or on.
     pub(crate) forgot: Forgot,
+    /// "Keep me signed in" is offered.
+    pub(crate) remembers: bool,
     pub(crate) content_definition: Option<String>,
-    pub(crate) error: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -124,6 +128,8 @@ pub(crate) enum Next {
 pub(crate) enum End {
     Issued(Issued),
     Error(OAuthError),
+    /// A page of B2C's own about what went wrong.
+    Technical(OAuthError),
     Blocked {
         title: Option<String>,
         message: String,
@@ -150,10 +156,12 @@ impl Journey {
             frames: vec![main],
             chosen: None,
             waiting: None,
+            began_with: sso.clone(),
             sso,
             trace,
             steps_run: 0,
             page_number: 0,
+            first_page: 1,
             step_begun: Instant::now(),
         }
     }
@@ -164,6 +172,34 @@ impl Journey {
 
     pub(crate) fn page_number(&self) -> u32 {
         self.page_number
+    }
+
+    pub(crate) fn first_page(&self) -> u32 {
+        self.first_page
+    }
+
+    /// Begins anew: what was done at the directory and at services stays done.
+    pub(crate) async fn restart(&mut self, tenant: &Tenant) -> Next {
+        self.note(
+            NoteLevel::Info,
+            "The person went back: the journey begins anew.",
+        );
+        self.finish_step();
+        self.bag = Bag::default();
+        self.frames.truncate(1);
+        if let Some(main) = self.frames.first_mut() {
+            main.next = 0;
+        }
+        self.chosen = None;
+        self.waiting = None;
+        self.sso = self.began_with.clone();
+        self.first_page = self.page_number + 1;
+        self.run(tenant).await
+    }
+
+    /// Ends from without.
+    pub(crate) fn interrupt(&mut self, error: &OAuthError) {
+        self.end(End::Error(error.clone()));
     }
 
     pub(crate) fn scene<'a>(&'a self, tenant: &'a Tenant) -> Scene<'a> {
@@ -229,7 +265,7 @@ impl Journey {
             End::Issued(issued) => EndRecord::Tokens {
                 claims: issued.claims.clone(),
             },
-            End::Error(error) => EndRecord::Error {
+            End::Error(error) | End::Technical(error) => EndRecord::Error {
                 error: error.error.to_owned(),
                 description: format!("{}: {}", error.code, error.text),
             },
@@ -314,7 +350,7 @@ impl Journey {
         self.step_begun = Instant::now();
     }
 
-    fn happened(&mut self, happening: Happening) {
+    pub(super) fn happened(&mut self, happening: Happening) {
         if let Some(record) = self.trace.steps.last_mut() {
             record.happenings.push(happening);
         }
@@ -492,8 +528,8 @@ impl Journey {
             local,
             sign_up,
             forgot,
+            remembers: remembers(program, local_profile.map(|(_, profile)| profile)),
             content_definition,
-            error: None,
         };
         self.wait(Waiting::Choice(choice), "sign-in", title)
     }
@@ -848,6 +884,9 @@ impl Journey {
     pub(crate) async fn submit(&mut self, tenant: &Tenant, sent: &Params) -> Next {
         self.step_begun = Instant::now();
         let program = self.program.clone();
+        if let Some(Waiting::Choice(choice)) = &self.waiting {
+            self.context.keep_signed_in = choice.remembers && sent.get("rememberMe").is_some();
+        }
         let (mut form, mut choice) = match self.waiting.take() {
             Some(Waiting::Form(form)) => (form, None),
             Some(Waiting::Choice(mut choice)) => match choice.local.take() {
@@ -897,16 +936,20 @@ impl Journey {
         form: &mut Form,
         sent: &Params,
     ) -> Flow {
-        let t = Texts::for_tag(&self.context.tag).1;
-        let errors = PageErrors {
-            required: t.required,
-            invalid: t.invalid_value,
-            invalid_email: t.invalid_email,
-        };
-        let fields = {
-            let scene = self.scene(tenant);
+        // The words are the policy's: they outlive the journey's state.
+        let (fields, errors) = {
+            let scene = Scene {
+                tenant,
+                program,
+                context: &self.context,
+                bag: &self.bag,
+            };
             let words = Words::of(&scene, form.content_definition.as_deref());
-            form::fields(&scene, &profile, &words)
+            let t = Texts::for_tag(&self.context.tag).1;
+            (
+                form::fields(&scene, &profile, &words),
+                PageErrors::of(&words, t),
+            )
         };
         form.take(&fields, sent);
         form.error = None;
@@ -917,7 +960,7 @@ impl Journey {
             typed: seen(&typed, |id| program.is_secret(id)),
         });
         if !form.field_errors.is_empty() {
-            return self.stays(form, t.check_fields.to_owned());
+            return self.stays(form, errors.check_fields.clone());
         }
         let is_proven = |claim: &str| {
             let proof = form.proofs.get(claim);
@@ -927,19 +970,22 @@ impl Journey {
             .iter()
             .find(|f| f.is_verified_email && typed.has(&f.claim) && !is_proven(&f.claim));
         if unproven.is_some() {
-            return self.stays(form, t.must_verify.to_owned());
+            return self.stays(form, errors.must_verify.clone());
         }
         if typed.has("newPassword")
             && typed.has("reenterPassword")
             && typed.get("newPassword") != typed.get("reenterPassword")
         {
-            return self.stays(form, t.different_passwords.to_owned());
+            return self.stays(form, errors.different_passwords.clone());
         }
         let mut scope = self.bag.clone();
+        for field in fields.iter().filter(|field| field.input.is_typed()) {
+            scope.remove(&field.claim);
+        }
         scope.extend(&typed);
         let validated = self.validate(tenant, program, profile, &mut scope).await;
         let finished = match validated {
-            Ok(()) => self.leave_page(tenant, program, profile, &typed, &scope),
+            Ok(()) => self.leave_page(tenant, program, profile, &scope),
             Err(failure) => Err(failure),
         };
         match finished {
@@ -967,11 +1013,8 @@ impl Journey {
         form: &mut Form,
         failure: &Failure,
     ) -> Flow {
-        if let PageText::Blocks { title, message } = &failure.page {
-            return Flow::End(End::Blocked {
-                title: title.clone(),
-                message: message.clone(),
-            });
+        if failure.ends_the_journey() {
+            return failed(failure);
         }
         form.failures += 1;
         let limit = profile.metadata("setting.retryLimit");
@@ -1027,9 +1070,7 @@ impl Journey {
                         return Ok(());
                     }
                 }
-                Err(failure) if matches!(failure.page, PageText::Blocks { .. }) => {
-                    return Err(failure);
-                }
+                Err(failure) if failure.ends_the_journey() => return Err(failure),
                 Err(_) if validation.continue_on_error() => {}
                 Err(failure) => return Err(failure),
             }
@@ -1044,7 +1085,6 @@ impl Journey {
         tenant: &Tenant,
         program: &Program,
         page: TechnicalProfile<'_>,
-        typed: &Bag,
         scope: &Bag,
     ) -> Result<(), Failure> {
         let mut record = profile::record(program, &page);
@@ -1061,7 +1101,7 @@ impl Journey {
                 mapping::default_value(&scene, &page, &reference, claim, &mut record.notes);
             let value = match reference.always_use_default() {
                 true => default,
-                false => match typed.get(claim).or_else(|| scope.get(claim)) {
+                false => match scope.get(claim) {
                     Some(value) => Some(value.clone()),
                     // "Applies only if the claim has never been set."
                     None => default,
@@ -1194,16 +1234,18 @@ impl Journey {
 /// Nobody catches it: the application is told, or, where the policy of a user
 /// flow blocks, the person is.
 fn failed(failure: &Failure) -> Flow {
+    let error = || OAuthError {
+        error: failure.error,
+        code: failure.code.clone().into(),
+        text: failure.text.clone(),
+    };
     Flow::End(match &failure.page {
+        PageText::Technical => End::Technical(error()),
         PageText::Blocks { title, message } => End::Blocked {
             title: title.clone(),
             message: message.clone(),
         },
-        PageText::Said(_) | PageText::Named { .. } | PageText::Generic => End::Error(OAuthError {
-            error: failure.error,
-            code: failure.code.clone().into(),
-            text: failure.text.clone(),
-        }),
+        PageText::Said(_) | PageText::Named { .. } | PageText::Generic => End::Error(error()),
     })
 }
 
@@ -1211,6 +1253,12 @@ fn failed(failure: &Failure) -> Flow {
 fn shows(profile: Option<TechnicalProfile<'_>>, setting: &str) -> bool {
     let written = profile.and_then(|profile| profile.metadata_flag(setting));
     written.unwrap_or(true)
+}
+
+/// `setting.enableRememberMe` of the page, and days to remember for.
+fn remembers(program: &Program, profile: Option<TechnicalProfile<'_>>) -> bool {
+    let asked = profile.and_then(|profile| profile.metadata_flag("setting.enableRememberMe"));
+    asked.unwrap_or(false) && program.session.keep_alive_days > 0
 }
 
 fn forgot(profile: Option<TechnicalProfile<'_>>) -> Forgot {

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{trace::Place, value::Kind};
+use super::{
+    rules::{SessionRules, TokenRules},
+    trace::Place,
+    value::Kind,
+};
 use crate::{
     emulator::audit::Dialect,
     policy::{
@@ -23,6 +27,8 @@ pub(crate) struct Program {
     pub(crate) sources: Arc<Sources>,
     /// `DefaultUserJourney`.
     pub(crate) journey: String,
+    pub(crate) tokens: TokenRules,
+    pub(crate) session: SessionRules,
 }
 
 /// Why a policy cannot be run at all.
@@ -53,6 +59,8 @@ impl Program {
         Ok(Self {
             id: effective.policy_id().unwrap_or_default().to_owned(),
             dialect,
+            tokens: TokenRules::of(&effective, &journey),
+            session: SessionRules::of(&party),
             journey,
             effective,
             sources,
@@ -95,6 +103,19 @@ impl Program {
 
     pub(crate) fn user_journey(&self) -> Option<UserJourney<'_>> {
         self.effective.journey(&self.journey)
+    }
+
+    /// The names of the claims that its tokens may have.
+    pub(crate) fn token_claims(&self) -> Vec<&str> {
+        let profile = self.relying_party().and_then(|party| party.profile());
+        let claims = profile.iter().flat_map(|profile| profile.output_claims());
+        let named = claims.filter_map(|reference| {
+            let claim = reference.claim()?;
+            let claim_type = self.claim_type(claim);
+            let usual = claim_type.and_then(|claim| claim.default_partner_name("OpenIdConnect"));
+            Some(reference.partner_name().or(usual).unwrap_or(claim))
+        });
+        named.collect()
     }
 
     pub(crate) fn relying_party(&self) -> Option<RelyingParty<'_>> {

@@ -78,7 +78,7 @@ impl Sso {
     }
 
     /// What an external login kept: whom its provider told of.
-    pub(super) fn external_login(
+    pub(crate) fn external_login(
         &self,
         scene: Scene<'_>,
         profile: TechnicalProfile<'_>,
@@ -109,6 +109,10 @@ impl Sso {
             if let Some(value) = scene.bag.get(claim) {
                 claims.set(claim, value.clone());
             }
+        }
+        // With nothing to tell it could not answer for anything.
+        if claims.is_empty() && kind == SessionKind::Default {
+            return;
         }
         let id = folded(manager.id());
         self.participants

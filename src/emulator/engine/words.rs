@@ -88,7 +88,9 @@ impl<'a> Words<'a> {
         match text {
             PageText::Said(said) => said.clone(),
             PageText::Blocks { message, .. } => message.clone(),
-            PageText::Generic => "Unable to validate the information provided.".to_owned(),
+            PageText::Generic | PageText::Technical => {
+                "Unable to validate the information provided.".to_owned()
+            }
             PageText::Named {
                 key,
                 default,

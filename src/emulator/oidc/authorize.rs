@@ -1,22 +1,21 @@
 //! The authorize endpoint: the checks, the session, the way back.
 
-use std::sync::Arc;
-
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{StatusCode, header},
     web,
 };
 
-use super::{Delivery, OAuthError, flow_of, misbehave, no_such_policy};
+use super::{Delivery, OAuthError, misbehave, no_such_policy, program_of};
 use crate::emulator::{
-    journey::{self, Journey},
+    engine::{context::Context, issue::Issued, program::Program},
     pages,
     params::Params,
-    settings::{Application, UserFlow},
-    state::{Challenge, Code, Endpoint, Grant, Session, Tenant, random_id},
+    settings::Application,
+    state::{Challenge, Code, Endpoint, Grant, Tenant, random_id},
     text::language_tag,
     token::{self, Companions},
+    visit,
 };
 
 /// An authorization request that passed every check.
@@ -55,7 +54,7 @@ pub(super) async fn authorize(
     if let Some(broken) = misbehave(&tenant, Endpoint::Authorize).await {
         return broken;
     }
-    let Some((flow, _)) = flow_of(&tenant, &request) else {
+    let Some((program, _)) = program_of(&tenant, &request) else {
         return no_such_policy();
     };
     let parameters = match body.is_empty() {
@@ -66,8 +65,18 @@ pub(super) async fn authorize(
     match Asked::read(&tenant, &parameters) {
         Err(refusal) => refusal.respond(&tenant, &tag),
         Ok(asked) => match asked.request(&parameters) {
-            Ok(authorization) => begin(&tenant, flow, &request, &parameters, authorization, tag),
             Err(error) => asked.redirect(&error, tenant.now()).respond(),
+            Ok(authorization) => {
+                visit::start(
+                    &tenant,
+                    program,
+                    &request,
+                    parameters.clone(),
+                    authorization,
+                    tag,
+                )
+                .await
+            }
         },
     }
 }
@@ -263,73 +272,25 @@ fn check_prompt(parameters: &Params) -> Result<(), OAuthError> {
     }
 }
 
-/// Answers from the session, or starts a journey.
-fn begin(
-    tenant: &Tenant,
-    flow: &UserFlow,
-    http: &HttpRequest,
-    parameters: &Params,
-    request: Request,
-    tag: String,
-) -> HttpResponse {
-    let asks_again = matches!(parameters.get("prompt"), Some("login" | "select_account"));
-    let cookie = pages::cookie(tenant, http, "sso");
-    let session = cookie.and_then(|id| tenant.session(&id, &request.client_id, flow));
-    if let Some(session) = session.filter(|_| !asks_again) {
-        match deliver(tenant, flow, &request, &session, Newcomer::No) {
-            Ok(Some(delivery)) => return delivery.respond(),
-            // The account is gone: the session says nothing any more.
-            Ok(None) => {}
-            Err(error) => return Delivery::error(&request, &error, tenant.now()).respond(),
-        }
-    }
-    if parameters.get("prompt") == Some("none") {
-        let text = "User does not have an existing session and request prompt parameter has a \
-                    value of 'None'.";
-        let error = OAuthError::new("interaction_required", "AADB2C90077", text);
-        return Delivery::error(&request, &error, tenant.now()).respond();
-    }
-    let known = pages::cookie(tenant, http, "browser");
-    let browser = known.unwrap_or_else(random_id);
-    let id = random_id();
-    let journey = Journey::new(request, &browser, tag, tenant.now());
-    tenant
-        .state()
-        .journeys
-        .insert(id.clone(), Arc::new(tokio::sync::Mutex::new(journey)));
-    let mut response = pages::see(&journey::path(tenant, flow, &id, "signin"));
-    pages::set_cookie(tenant, &mut response, "browser", &browser);
-    response
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::emulator) enum Newcomer {
-    Yes,
-    No,
-}
-
-/// What the application gets for a person who is signed in. None when the
-/// account no longer exists.
+/// What the application gets for a person who came to the end of a journey.
 pub(in crate::emulator) fn deliver(
     tenant: &Tenant,
-    flow: &UserFlow,
-    request: &Request,
-    session: &Session,
-    newcomer: Newcomer,
-) -> Result<Option<Delivery>, OAuthError> {
-    let Some(user) = tenant.state().directory.get(session.object_id).cloned() else {
-        return Ok(None);
-    };
+    program: &Program,
+    context: &Context,
+    issued: Issued,
+) -> Result<Delivery, OAuthError> {
+    let request = &context.request;
     let grant = Grant {
-        object_id: session.object_id,
+        claims: issued.claims,
+        subject: issued.subject,
+        object_id: issued.object_id.and_then(|id| id.parse().ok()),
         client_id: request.client_id.clone(),
-        flow: flow.name.clone(),
+        policy: program.id.clone(),
         scope: request.scope.clone(),
         nonce: request.nonce.clone(),
-        auth_time: session.auth_time,
+        auth_time: context.auth_time,
         issued_at: tenant.now(),
-        is_new: newcomer == Newcomer::Yes,
-        token_claims: session.token_claims.clone(),
+        began: tenant.now(),
     };
     let code = (request.response_type != ResponseType::IdToken).then(random_id);
     let mut parameters = Vec::new();
@@ -339,7 +300,7 @@ pub(in crate::emulator) fn deliver(
             code: code.as_deref(),
             access_token: None,
         };
-        let id_token = token::id_token(tenant, flow, &grant, &user, &companions, &script);
+        let id_token = token::id_token(tenant, program, &grant, &companions, &script);
         parameters.push(("id_token", id_token.map_err(OAuthError::internal)?));
     }
     if let Some(code) = code {
@@ -353,10 +314,10 @@ pub(in crate::emulator) fn deliver(
         parameters.push(("code", code));
     }
     let state = request.state.as_deref();
-    Ok(Some(Delivery::new(
+    Ok(Delivery::new(
         &request.redirect_uri,
         request.mode,
         state,
         &parameters,
-    )))
+    ))
 }

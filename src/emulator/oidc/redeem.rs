@@ -4,18 +4,18 @@ use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use base64::{Engine, engine::general_purpose::STANDARD, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
 
-use super::{OAuthError, flow_of, misbehave, no_such_policy};
+use super::{OAuthError, misbehave, no_such_policy, program_of};
 use crate::emulator::{
-    directory::User,
+    audit::Dialect,
+    engine::program::Program,
     keys::{KeyError, sha256},
     params::Params,
-    settings::{AccessTokenVariant, Application, NumberVariant, UserFlow},
+    settings::{AccessTokenVariant, Application, NumberVariant},
     state::{Challenge, Endpoint, Grant, Tenant, random_id},
-    token::{self, Companions, LIFETIME_SECONDS},
+    token::{self, Companions},
 };
 
 const CODE_SECONDS: i64 = 600;
-const REFRESH_SECONDS: i64 = 14 * 24 * 60 * 60;
 
 pub(super) async fn redeem(
     tenant: web::Data<Tenant>,
@@ -25,10 +25,10 @@ pub(super) async fn redeem(
     if let Some(broken) = misbehave(&tenant, Endpoint::Token).await {
         return broken;
     }
-    let Some((flow, _)) = flow_of(&tenant, &request) else {
+    let Some((program, _)) = program_of(&tenant, &request) else {
         return no_such_policy();
     };
-    match respond_with_tokens(&tenant, flow, &request, &body) {
+    match respond_with_tokens(&tenant, &program, &request, &body) {
         Ok(members) => HttpResponse::Ok()
             .insert_header((header::CACHE_CONTROL, "no-store, must-revalidate, no-cache"))
             .json(members),
@@ -43,7 +43,7 @@ pub(super) async fn redeem(
 
 fn respond_with_tokens(
     tenant: &Tenant,
-    flow: &UserFlow,
+    program: &Program,
     request: &HttpRequest,
     body: &[u8],
 ) -> Result<Value, OAuthError> {
@@ -62,8 +62,8 @@ fn respond_with_tokens(
     }
     let application = client(tenant, request, &form)?;
     let grant = match required(&form, "grant_type")? {
-        "authorization_code" => redeem_code(tenant, flow, application, &form)?,
-        "refresh_token" => redeem_refresh_token(tenant, flow, application, &form)?,
+        "authorization_code" => redeem_code(tenant, program, application, &form)?,
+        "refresh_token" => redeem_refresh_token(tenant, program, application, &form)?,
         other => {
             let text = format!("The supplied grant_type [{other}] is not supported.");
             return Err(OAuthError::new(
@@ -73,13 +73,15 @@ fn respond_with_tokens(
             ));
         }
     };
-    let user = tenant.state().directory.get(grant.object_id).cloned();
-    let user = user.ok_or_else(|| {
+    let is_gone = grant
+        .object_id
+        .is_some_and(|id| tenant.state().directory.get(id).is_none());
+    if is_gone {
         let text = "The account associated with this grant no longer exists. Please \
                     reauthenticate and try again.";
-        OAuthError::new("invalid_grant", "AADB2C90128", text)
-    })?;
-    token_response(tenant, flow, grant, &user).map_err(OAuthError::internal)
+        return Err(OAuthError::new("invalid_grant", "AADB2C90128", text));
+    }
+    token_response(tenant, program, grant).map_err(OAuthError::internal)
 }
 
 fn required<'a>(form: &'a Params, name: &str) -> Result<&'a str, OAuthError> {
@@ -182,7 +184,7 @@ fn form_decoded(value: &str) -> String {
 /// policy it was given for, and for who knows the verifier.
 fn redeem_code(
     tenant: &Tenant,
-    flow: &UserFlow,
+    program: &Program,
     application: &Application,
     form: &Params,
 ) -> Result<Grant, OAuthError> {
@@ -194,7 +196,7 @@ fn redeem_code(
         .codes
         .get_mut(code)
         .ok_or_else(|| wrong_grant("The provided grant has not been issued for this endpoint."))?;
-    check_grant(&entry.grant, flow, application, now, CODE_SECONDS)?;
+    check_grant(&entry.grant, program, application, now, CODE_SECONDS)?;
     if entry.is_redeemed {
         let text = "The provided grant has already been redeemed.";
         return Err(OAuthError::new("invalid_grant", "AADB2C90090", text));
@@ -217,12 +219,12 @@ fn wrong_grant(text: &str) -> OAuthError {
 
 fn check_grant(
     grant: &Grant,
-    flow: &UserFlow,
+    program: &Program,
     application: &Application,
     now: i64,
     lifetime: i64,
 ) -> Result<(), OAuthError> {
-    if grant.client_id != application.client_id || grant.flow != flow.name {
+    if grant.client_id != application.client_id || grant.policy != program.id {
         return Err(wrong_grant(
             "The provided grant has not been issued for this endpoint.",
         ));
@@ -272,7 +274,7 @@ fn missing_verifier() -> OAuthError {
 /// A refresh token is good once: the response brings the next one.
 fn redeem_refresh_token(
     tenant: &Tenant,
-    flow: &UserFlow,
+    program: &Program,
     application: &Application,
     form: &Params,
 ) -> Result<Grant, OAuthError> {
@@ -283,22 +285,29 @@ fn redeem_refresh_token(
         let text = "The provided grant has been revoked. Please reauthenticate and try again.";
         OAuthError::new("invalid_grant", "AADB2C90129", text)
     })?;
-    check_grant(&grant, flow, application, now, REFRESH_SECONDS)?;
+    let rules = &program.tokens;
+    let window = rules.refresh_window_seconds.unwrap_or(i64::MAX);
+    let left = grant
+        .began
+        .saturating_add(window)
+        .saturating_sub(grant.issued_at);
+    let lifetime = rules.refresh_token_seconds.min(left);
+    check_grant(&grant, program, application, now, lifetime)?;
     state.refresh_tokens.remove(token);
+    let mut claims = grant.claims;
+    if program.dialect == Dialect::UserFlow {
+        // Only the token of the sign-up says so.
+        claims.remove("newUser");
+    }
     Ok(Grant {
+        claims,
         nonce: None,
-        is_new: false,
         issued_at: now,
         ..grant
     })
 }
 
-fn token_response(
-    tenant: &Tenant,
-    flow: &UserFlow,
-    grant: Grant,
-    user: &User,
-) -> Result<Value, KeyError> {
+fn token_response(tenant: &Tenant, program: &Program, grant: Grant) -> Result<Value, KeyError> {
     let (script, variants) = {
         let mut state = tenant.state();
         (
@@ -307,41 +316,45 @@ fn token_response(
         )
     };
     let now = tenant.now();
-    let number = |value: i64| match variants.numbers {
-        NumberVariant::String => Value::from(value.to_string()),
-        NumberVariant::Number => Value::from(value),
+    let rules = &program.tokens;
+    let spells_numbers = rules
+        .json_numbers
+        .unwrap_or(variants.numbers == NumberVariant::Number);
+    let number = |value: i64| match spells_numbers {
+        false => Value::from(value.to_string()),
+        true => Value::from(value),
     };
     let access_token = match variants.access_token {
         AccessTokenVariant::WhenScoped if !names_a_resource(&grant) => None,
-        _ => Some(token::access_token(tenant, flow, &grant)?),
+        _ => Some(token::access_token(tenant, program, &grant)?),
     };
     let companions = Companions {
         code: None,
         access_token: access_token.as_deref(),
     };
-    let id_token = token::id_token(tenant, flow, &grant, user, &companions, &script)?;
+    let id_token = token::id_token(tenant, program, &grant, &companions, &script)?;
     let mut members = Map::new();
     let mut add = |name: &str, value: Value| members.insert(name.to_owned(), value);
     add("id_token", id_token.into());
     add("token_type", "Bearer".into());
     add("not_before", number(now));
-    add("id_token_expires_in", number(LIFETIME_SECONDS));
-    add("profile_info", profile_info(tenant, user).into());
+    add("id_token_expires_in", number(rules.id_token_seconds));
+    add("profile_info", profile_info(tenant, &grant).into());
     add("scope", grant.scope.as_str().into());
     if let Some(access_token) = access_token {
+        let seconds = rules.access_token_seconds;
         add("access_token", access_token.into());
-        add("expires_in", number(LIFETIME_SECONDS));
-        add("expires_on", number(now.saturating_add(LIFETIME_SECONDS)));
+        add("expires_in", number(seconds));
+        add("expires_on", number(now.saturating_add(seconds)));
         add("resource", grant.client_id.as_str().into());
     }
-    if grant
-        .scope
-        .split_whitespace()
-        .any(|scope| scope == "offline_access")
-    {
+    if has_scope(&grant, "offline_access") {
         let refresh_token = random_id();
         add("refresh_token", refresh_token.as_str().into());
-        add("refresh_token_expires_in", number(REFRESH_SECONDS));
+        add(
+            "refresh_token_expires_in",
+            number(rules.refresh_token_seconds),
+        );
         tenant.state().refresh_tokens.insert(refresh_token, grant);
     }
     members.extend(script.response.clone());
@@ -349,6 +362,10 @@ fn token_response(
         members.remove(name);
     }
     Ok(Value::Object(members))
+}
+
+fn has_scope(grant: &Grant, name: &str) -> bool {
+    grant.scope.split_whitespace().any(|scope| scope == name)
 }
 
 /// A scope beyond OpenID Connect's own: the client's id or an API's.
@@ -360,14 +377,14 @@ fn names_a_resource(grant: &Grant) -> bool {
         .any(|scope| !own.contains(&scope))
 }
 
-fn profile_info(tenant: &Tenant, user: &User) -> String {
+fn profile_info(tenant: &Tenant, grant: &Grant) -> String {
     let info = json!({
         "ver": "1.0",
         "tid": tenant.id,
         "sub": null,
-        "name": user.attributes.get("displayName"),
+        "name": grant.claims.get("name"),
         "preferred_username": null,
-        "idp": user.federated.as_ref().map(|identity| &identity.issuer),
+        "idp": grant.claims.get("idp"),
     });
     URL_SAFE_NO_PAD.encode(info.to_string())
 }

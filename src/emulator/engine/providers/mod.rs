@@ -3,6 +3,7 @@
 //! transformations, the output claims, the session) is the same for all and is
 //! done in `engine/profile.rs`.
 
+mod connector;
 mod directory;
 mod password;
 mod rest;
@@ -13,7 +14,10 @@ use super::{
     mapping::{Given, Input},
     trace::ProfileRecord,
 };
-use crate::policy::view::{ProviderKind, TechnicalProfile};
+use crate::{
+    emulator::audit::Dialect,
+    policy::view::{ProviderKind, TechnicalProfile},
+};
 
 /// One execution of a profile.
 pub(crate) struct Call<'a> {
@@ -52,6 +56,7 @@ pub(crate) fn provider_name(profile: &TechnicalProfile<'_>) -> &'static str {
         Some(ProviderKind::OpenIdConnect | ProviderKind::OAuth2) => "Identity provider",
         Some(ProviderKind::ApplicationInsights) => "Application Insights",
         Some(ProviderKind::UserJourneyContext) => "Journey context",
+        Some(ProviderKind::Unknown) => "API connector",
         _ => "Other",
     }
 }
@@ -81,6 +86,9 @@ pub(crate) async fn execute(call: &Call<'_>, record: &mut ProfileRecord) -> Resu
             | ProviderKind::ApplicationInsights
             | ProviderKind::UserJourneyContext,
         ) => Ok(Given::default()),
+        Some(ProviderKind::Unknown) if call.scene.program.dialect == Dialect::UserFlow => {
+            connector::execute(call, record).await
+        }
         // Refused when the policy is loaded (`support.rs`).
         _ => Err(Failure::technical(
             "AADB2C90085",

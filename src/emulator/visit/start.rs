@@ -1,0 +1,148 @@
+//! The beginning of a journey, from an authorization request that passed every
+//! check.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::Visit;
+use crate::emulator::{
+    audit::Dialect,
+    engine::{
+        context::Context,
+        journey::{Journey, Next},
+        program::Program,
+        session::Sso,
+        trace::Trace,
+    },
+    oidc::{Delivery, OAuthError, Request},
+    pages,
+    params::Params,
+    state::{Tenant, random_id},
+};
+
+/// Runs the journey up to its first page, or to its end if a session says all
+/// that is to be said.
+pub(in crate::emulator) async fn start(
+    tenant: &Tenant,
+    program: Arc<Program>,
+    http: &HttpRequest,
+    parameters: Params,
+    request: Request,
+    tag: String,
+) -> HttpResponse {
+    let session_id = pages::cookie(tenant, http, "sso");
+    let sso = session_id
+        .as_deref()
+        .and_then(|id| session(tenant, &program, id, &parameters));
+    let browser = pages::cookie(tenant, http, "browser").unwrap_or_else(random_id);
+    let context = context(tenant, http, parameters, request, tag, sso.as_ref());
+    let asks_nobody = context.parameters.get("prompt") == Some("none");
+    let trace = trace(tenant, &program, &context);
+    let mut visit = Visit {
+        journey: Journey::new(program, context, sso.unwrap_or_default(), trace),
+        csrf: random_id(),
+        browser: browser.clone(),
+        session: session_id,
+        outcome: None,
+    };
+    let next = visit.journey.run(tenant).await;
+    if asks_nobody && matches!(next, Next::Page) {
+        return interaction_required(tenant, &mut visit);
+    }
+    let mut response = visit.go(tenant, next);
+    pages::set_cookie(tenant, &mut response, "browser", &browser);
+    let id = visit.journey.context.journey_id.clone();
+    let visit = Arc::new(tokio::sync::Mutex::new(visit));
+    tenant.state().journeys.insert(id, visit);
+    response
+}
+
+fn interaction_required(tenant: &Tenant, visit: &mut Visit) -> HttpResponse {
+    let text = "User does not have an existing session and request prompt parameter has a value \
+                of 'None'.";
+    let error = OAuthError::new("interaction_required", "AADB2C90077", text);
+    visit.journey.interrupt(&error);
+    tenant.put_trace(visit.journey.trace.clone());
+    let context = &visit.journey.context;
+    Delivery::error(&context.request, &error, context, tenant.now()).respond()
+}
+
+/// The browser's session, unless it is too old or the application wants the
+/// person asked again.
+fn session(tenant: &Tenant, program: &Program, id: &str, parameters: &Params) -> Option<Sso> {
+    if matches!(parameters.get("prompt"), Some("login" | "select_account")) {
+        return None;
+    }
+    let sso = tenant.state().sessions.get(id).cloned()?;
+    let now = tenant.now();
+    let rules = &program.session;
+    let since = match rules.is_rolling {
+        true => sso.used,
+        false => sso.auth_time,
+    };
+    let lasts = sso.kept_for.unwrap_or(rules.seconds);
+    let is_alive = now < since.saturating_add(lasts);
+    let max_age = parameters
+        .get("max_age")
+        .and_then(|age| age.parse::<i64>().ok());
+    let is_fresh = max_age.is_none_or(|age| now <= sso.auth_time.saturating_add(age));
+    (is_alive && is_fresh).then_some(sso)
+}
+
+fn context(
+    tenant: &Tenant,
+    http: &HttpRequest,
+    parameters: Params,
+    request: Request,
+    tag: String,
+    sso: Option<&Sso>,
+) -> Context {
+    let now = tenant.now();
+    let connection = http.connection_info();
+    Context {
+        journey_id: random_id(),
+        correlation_id: Uuid::new_v4(),
+        request,
+        parameters,
+        tag,
+        ip_address: connection.peer_addr().unwrap_or("127.0.0.1").to_owned(),
+        host: connection.host().to_owned(),
+        started: now,
+        auth_time: sso.map_or(now, |sso| sso.auth_time),
+        keep_signed_in: false,
+        provider_tokens: BTreeMap::new(),
+    }
+}
+
+fn trace(tenant: &Tenant, program: &Program, context: &Context) -> Trace {
+    Trace {
+        id: context.journey_id.clone(),
+        correlation_id: context.correlation_id,
+        policy: program.id.clone(),
+        dialect: match program.dialect {
+            Dialect::CustomPolicy => "custom-policy",
+            Dialect::UserFlow => "user-flow",
+            Dialect::ExternalId => "external-id",
+        },
+        client_id: context.request.client_id.clone(),
+        started: tenant.timestamp(),
+        language: context.tag.clone(),
+        request: asked(&context.parameters),
+        steps: Vec::new(),
+        end: None,
+    }
+}
+
+/// What the application asked, without what proves it is the same one later.
+fn asked(parameters: &Params) -> Map<String, Value> {
+    const KEPT_BACK: [&str; 4] = ["code_challenge", "nonce", "state", "id_token_hint"];
+    let asked = parameters
+        .iter()
+        .filter(|(name, _)| !KEPT_BACK.contains(name));
+    asked
+        .map(|(name, value)| (name.to_owned(), Value::from(value)))
+        .collect()
+}
