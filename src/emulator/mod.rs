@@ -47,11 +47,19 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use directory::DirectoryError;
+pub(crate) use engine::{
+    support::Obstacle,
+    trace::{Note, Place},
+};
 pub use entra::{CallerToken, DEFAULT_AUDIENCE, EntraIssuer, TokenKind, TokenVersion};
 pub use external_id::{EventKind, EventOutcome, EventReport, ExtensionEvent, Shape};
 pub use https::{CertificateError, Certificates, Https};
 pub use keys::KeyError;
 pub use policies::Policies;
+pub(crate) use policies::{
+    Filled, LoadError, Loaded, Refused, Request as PolicyRequest, load as load_policies,
+    missing_keys,
+};
 pub use policy_call::{
     ClaimKind, ClientCertificate, OutputClaim, PolicyAuthentication, PolicyCall, PolicyOutcome,
     PolicyPlace, PolicyReport, ScalarVariant, SendClaimsIn, UrlVariant,
