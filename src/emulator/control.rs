@@ -22,6 +22,7 @@ use super::{
     settings::{Connectors, SeedUser, Variants},
     state::{Faults, Mail, OldKeys, Tenant, TokenScript},
     text::language_tag,
+    try_it,
 };
 
 pub(super) fn configure(app: &mut web::ServiceConfig) {
@@ -49,7 +50,8 @@ pub(super) fn configure(app: &mut web::ServiceConfig) {
             .route("/external-id-events", web::post().to(external_id_event))
             .route("/entra-tokens", web::post().to(entra_token))
             .route("/entra-keys/rotate", web::post().to(rotate_entra))
-            .route("/reset", web::post().to(reset)),
+            .route("/reset", web::post().to(reset))
+            .configure(try_it::configure),
     );
 }
 

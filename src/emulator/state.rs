@@ -11,6 +11,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use actix_web::HttpRequest;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -44,6 +45,7 @@ const MAX_KEYS: usize = 4;
 /// A tenant: what was configured, and what has happened since.
 pub(super) struct Tenant {
     pub(super) base_url: String,
+    pub(super) https: Option<HttpsDoor>,
     pub(super) id: Uuid,
     pub(super) domain: String,
     pub(super) extensions_app_id: String,
@@ -88,6 +90,8 @@ pub(super) struct State {
 /// What an application was given for a person.
 #[derive(Clone)]
 pub(super) struct Grant {
+    /// The address at which it was asked for.
+    pub(super) base_url: String,
     /// What the policy says of them.
     pub(super) claims: Map<String, Value>,
     pub(super) subject: Option<String>,
@@ -230,9 +234,17 @@ impl Faults {
     }
 }
 
+/// The tenant's address with TLS.
+pub(super) struct HttpsDoor {
+    pub(super) base_url: String,
+    /// The file with the certificate that clients have to trust.
+    pub(super) authority: Option<PathBuf>,
+}
+
 /// What the tenant is started from.
 pub(super) struct Parts {
     pub(super) base_url: String,
+    pub(super) https: Option<HttpsDoor>,
     pub(super) port: u16,
     pub(super) saved: Option<Saved>,
     pub(super) http: reqwest::Client,
@@ -257,6 +269,7 @@ impl Tenant {
         let tenant = Self {
             programs,
             base_url: parts.base_url,
+            https: parts.https,
             id: settings.tenant_id,
             domain: format!("{}.onmicrosoft.com", settings.tenant_name.to_lowercase()),
             extensions_app_id: settings.extensions_app_id,
@@ -279,6 +292,21 @@ impl Tenant {
         };
         tenant.save().map_err(StartError::StateFile)?;
         Ok(tenant)
+    }
+
+    /// The tenant's address as the client of a request knows it: whoever comes
+    /// in over TLS is told of nothing but that door, the issuer included.
+    pub(super) fn base_url_for(&self, request: &HttpRequest) -> &str {
+        match &self.https {
+            Some(https) if request.app_config().secure() => &https.base_url,
+            Some(_) | None => &self.base_url,
+        }
+    }
+
+    /// All of its addresses.
+    pub(super) fn bases(&self) -> impl Iterator<Item = &str> {
+        let https = self.https.iter().map(|https| https.base_url.as_str());
+        https.chain([self.base_url.as_str()])
     }
 
     /// A lock that is never held while waiting for anything.

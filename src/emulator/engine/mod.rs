@@ -18,6 +18,7 @@ pub(crate) mod providers;
 mod resolvers;
 pub(crate) mod rules;
 pub(crate) mod session;
+pub(crate) mod support;
 pub(crate) mod trace;
 mod transformations;
 pub(crate) mod value;
