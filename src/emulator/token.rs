@@ -102,8 +102,8 @@ fn application_claims(flow: &UserFlow, grant: &Grant, user: &User) -> Map<String
     for name in &flow.application_claims {
         let value = match name.as_str() {
             "objectId" => Some(user.object_id.to_string().into()),
-            "emails" => user.email.as_ref().map(|email| json!([email])),
-            "identityProvider" => user.federated.as_ref().map(|f| f.issuer.as_str().into()),
+            "emails" => user.email().map(|email| json!([email])),
+            "identityProvider" => user.federated().map(|f| f.issuer.as_str().into()),
             "newUser" => grant.is_new.then_some(Value::Bool(true)),
             other => grant
                 .token_claims

@@ -9,12 +9,12 @@ use uuid::Uuid;
 use super::{Pending, Proof, Reply, Visit, path};
 use crate::emulator::{
     connector::Subject,
-    directory::{DirectoryError, User},
+    directory::DirectoryError,
     judge::{MAX_STORED, Step, Verdict},
     oidc::Newcomer,
     pages::{self, EmailControl, Field, Form, Frame, SignUp},
     params::Params,
-    settings::{Attribute, AttributeKind},
+    settings::{Attribute, AttributeKind, SeedUser},
     state::Mail,
 };
 
@@ -274,9 +274,9 @@ impl Visit<'_> {
     fn write(&self, attributes: BTreeMap<String, Value>) -> Result<Uuid, DirectoryError> {
         let federated = self.journey.federated.as_ref();
         let object_id = Uuid::new_v4();
-        let user = User {
-            object_id,
-            created: self.tenant.now(),
+        let now = self.tenant.now();
+        let user = SeedUser {
+            object_id: Some(object_id),
             email: self.address().map(str::to_owned),
             password: match federated {
                 Some(_) => None,
@@ -284,8 +284,9 @@ impl Visit<'_> {
             },
             federated: federated.map(|federated| federated.identity.clone()),
             attributes,
+            ..SeedUser::default()
         };
-        self.tenant.state().directory.add(user)?;
+        self.tenant.state().directory.add_seed(user, now)?;
         self.tenant.save_or_log();
         Ok(object_id)
     }

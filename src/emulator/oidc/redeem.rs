@@ -367,7 +367,7 @@ fn profile_info(tenant: &Tenant, user: &User) -> String {
         "sub": null,
         "name": user.attributes.get("displayName"),
         "preferred_username": null,
-        "idp": user.federated.as_ref().map(|identity| &identity.issuer),
+        "idp": user.federated().map(|identity| &identity.issuer),
     });
     URL_SAFE_NO_PAD.encode(info.to_string())
 }
