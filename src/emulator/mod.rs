@@ -14,6 +14,7 @@ mod engine;
 mod entra;
 mod exchange;
 mod external_id;
+mod graph;
 mod journey;
 mod judge;
 mod keys;
@@ -163,6 +164,7 @@ fn assemble(settings: Settings) -> Result<(web::Data<Tenant>, Server), StartErro
             .app_data(web::PayloadConfig::new(MAX_BODY))
             .configure(control::configure)
             .configure(entra::configure)
+            .configure(graph::configure)
             .configure(journey::configure)
             .configure(oidc::configure)
     })
