@@ -18,6 +18,8 @@ mod resolvers;
 pub(crate) mod session;
 pub(crate) mod trace;
 mod transformations;
+#[cfg(test)]
+pub(crate) mod trial;
 pub(crate) mod value;
 mod words;
 
