@@ -14,6 +14,7 @@ mod engine;
 mod entra;
 mod exchange;
 mod external_id;
+mod graph;
 mod https;
 mod judge;
 mod keys;
@@ -57,8 +58,7 @@ pub use https::{CertificateError, Certificates, Https};
 pub use keys::KeyError;
 pub use policies::Policies;
 pub(crate) use policies::{
-    Filled, LoadError, Loaded, Refused, Request as PolicyRequest, load as load_policies,
-    missing_keys,
+    Filled, Loaded, Refused, Request as PolicyRequest, load as load_policies, missing_keys,
 };
 pub use policy_call::{
     ClaimKind, ClientCertificate, OutputClaim, PolicyAuthentication, PolicyCall, PolicyOutcome,
@@ -193,6 +193,7 @@ fn assemble(settings: Settings) -> Result<(web::Data<Tenant>, Server), StartErro
             .app_data(web::PayloadConfig::new(MAX_BODY))
             .configure(control::configure)
             .configure(entra::configure)
+            .configure(graph::configure)
             .configure(visit::configure)
             .configure(oidc::configure)
     })

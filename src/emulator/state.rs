@@ -22,7 +22,7 @@ use super::{
     StartError,
     audit::Audit,
     bounded::{Bounded, push_bounded},
-    directory::{Directory, User},
+    directory::{Directory, User, UserOfVersion1},
     engine::{program::Program, session::Sso, trace::Trace},
     entra::EntraKeys,
     keys::{KeyError, Signature, SigningKey},
@@ -258,11 +258,12 @@ impl Tenant {
             .iter()
             .map(|flow| (flow.name.to_lowercase(), flow.connectors.clone()))
             .collect();
+        let domain = format!("{}.onmicrosoft.com", settings.tenant_name.to_lowercase());
         let (keys, directory) = match parts.saved {
-            Some(saved) => (saved.signing_keys()?, saved.directory()?),
+            Some(saved) => (saved.signing_keys()?, saved.directory(&domain)?),
             None => (
                 VecDeque::from([Arc::new(SigningKey::generate(system_now())?)]),
-                seeded(&settings.seed, system_now())?,
+                seeded(&domain, &settings.seed, system_now())?,
             ),
         };
         let programs = programs(&settings)?;
@@ -271,7 +272,7 @@ impl Tenant {
             base_url: parts.base_url,
             https: parts.https,
             id: settings.tenant_id,
-            domain: format!("{}.onmicrosoft.com", settings.tenant_name.to_lowercase()),
+            domain,
             extensions_app_id: settings.extensions_app_id,
             flows: settings.user_flows,
             refused: settings.policies.refused,
@@ -307,6 +308,37 @@ impl Tenant {
     pub(super) fn bases(&self) -> impl Iterator<Item = &str> {
         let https = self.https.iter().map(|https| https.base_url.as_str());
         https.chain([self.base_url.as_str()])
+    }
+
+    /// One for tests, that serves nobody. Its clock starts in 1970 and stands
+    /// as good as still.
+    #[cfg(test)]
+    pub(super) fn trial(settings: super::Settings) -> Self {
+        use std::sync::OnceLock;
+        static KEY: OnceLock<SigningKey> = OnceLock::new();
+        let key = KEY.get_or_init(|| SigningKey::generate(0).unwrap());
+        let users: Vec<User> = settings
+            .seed
+            .iter()
+            .map(|seed| User::from_seed(seed.clone(), 0))
+            .collect();
+        let saved = Saved {
+            version: SAVED_VERSION,
+            tenant_id: settings.tenant_id,
+            port: 0,
+            keys: SavedKey::of(key).into_iter().collect(),
+            users,
+        };
+        let parts = Parts {
+            base_url: "http://localhost:4711".to_owned(),
+            port: 4711,
+            saved: Some(saved),
+            https: None,
+            http: reqwest::Client::new(),
+        };
+        let tenant = Self::new(settings, parts).unwrap();
+        tenant.state().clock_offset = -system_now();
+        tenant
     }
 
     /// A lock that is never held while waiting for anything.
@@ -397,7 +429,7 @@ impl Tenant {
 
     /// Forgets everything that happened; keys and connectors stay.
     pub(super) fn reset(&self) -> Result<(), StartError> {
-        let directory = seeded(&self.seed, system_now())?;
+        let directory = seeded(&self.domain, &self.seed, system_now())?;
         let mut state = self.state();
         let connectors = std::mem::take(&mut state.connectors);
         let keys = std::mem::take(&mut state.keys);
@@ -422,7 +454,7 @@ impl Tenant {
         let saved = {
             let state = self.state();
             Saved {
-                version: 1,
+                version: SAVED_VERSION,
                 tenant_id: self.id,
                 port: store.port,
                 keys: state
@@ -495,8 +527,8 @@ fn programs(settings: &super::Settings) -> Result<BTreeMap<String, Arc<Program>>
     Ok(programs)
 }
 
-fn seeded(seed: &[SeedUser], now: i64) -> Result<Directory, StartError> {
-    let mut directory = Directory::default();
+fn seeded(domain: &str, seed: &[SeedUser], now: i64) -> Result<Directory, StartError> {
+    let mut directory = Directory::new(domain);
     for user in seed {
         directory
             .add_seed(user.clone(), now)
@@ -548,15 +580,24 @@ impl Store {
     }
 }
 
+const SAVED_VERSION: u32 = 2;
+
 /// The state file.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Saved {
+pub(super) struct Saved<U = User> {
     version: u32,
     pub(super) tenant_id: Uuid,
     pub(super) port: u16,
     keys: Vec<SavedKey>,
-    users: Vec<User>,
+    users: Vec<U>,
+}
+
+/// What every version of it begins with.
+#[derive(Deserialize)]
+struct SavedHead {
+    version: u32,
+    tenant_id: Uuid,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -585,16 +626,32 @@ impl Saved {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(StartError::StateFile(error)),
         };
-        let saved: Self = serde_json::from_slice(&text)
-            .map_err(|error| StartError::StateContent(format!("{}: {error}", path.display())))?;
-        if saved.version != 1 || saved.tenant_id != tenant_id {
-            return Err(StartError::StateContent(format!(
-                "{}: it belongs to another version or to tenant {}",
-                path.display(),
-                saved.tenant_id
-            )));
+        let misread = |error: serde_json::Error| {
+            StartError::StateContent(format!("{}: {error}", path.display()))
+        };
+        let head: SavedHead = serde_json::from_slice(&text).map_err(misread)?;
+        let saved = match head.version {
+            1 if head.tenant_id == tenant_id => serde_json::from_slice(&text).map(Self::from_1),
+            SAVED_VERSION if head.tenant_id == tenant_id => serde_json::from_slice(&text),
+            version => {
+                return Err(StartError::StateContent(format!(
+                    "{}: it belongs to version {version} and to tenant {}",
+                    path.display(),
+                    head.tenant_id
+                )));
+            }
+        };
+        saved.map(Some).map_err(misread)
+    }
+
+    fn from_1(old: Saved<UserOfVersion1>) -> Self {
+        Self {
+            version: SAVED_VERSION,
+            tenant_id: old.tenant_id,
+            port: old.port,
+            keys: old.keys,
+            users: old.users.into_iter().map(User::from).collect(),
         }
-        Ok(Some(saved))
     }
 
     fn signing_keys(&self) -> Result<VecDeque<Arc<SigningKey>>, StartError> {
@@ -612,8 +669,8 @@ impl Saved {
         Ok(keys)
     }
 
-    fn directory(self) -> Result<Directory, StartError> {
-        let mut directory = Directory::default();
+    fn directory(self, domain: &str) -> Result<Directory, StartError> {
+        let mut directory = Directory::new(domain);
         for user in self.users {
             directory
                 .add(user)
@@ -634,7 +691,7 @@ fn date(seconds: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
-fn rfc3339(seconds: i64) -> String {
+pub(super) fn rfc3339(seconds: i64) -> String {
     date(seconds).format(&Rfc3339).unwrap_or_default()
 }
 
