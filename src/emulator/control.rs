@@ -15,13 +15,14 @@ use uuid::Uuid;
 use super::{
     CallerToken, ExtensionEvent, PolicyCall, ScriptError,
     directory::{DirectoryError, User},
-    external_id,
+    external_id, index,
     keys::{Signature, SigningKey},
     pages,
     params::Params,
     settings::{Connectors, SeedUser, Variants},
     state::{Faults, Mail, OldKeys, Tenant, TokenScript},
     text::language_tag,
+    traces,
 };
 
 pub(super) fn configure(app: &mut web::ServiceConfig) {
@@ -49,12 +50,13 @@ pub(super) fn configure(app: &mut web::ServiceConfig) {
             .route("/external-id-events", web::post().to(external_id_event))
             .route("/entra-tokens", web::post().to(entra_token))
             .route("/entra-keys/rotate", web::post().to(rotate_entra))
-            .route("/reset", web::post().to(reset)),
+            .route("/reset", web::post().to(reset))
+            .configure(traces::configure),
     );
 }
 
 async fn index(tenant: web::Data<Tenant>) -> HttpResponse {
-    pages::index(&tenant)
+    index::page(&tenant)
 }
 
 async fn style() -> HttpResponse {
@@ -190,7 +192,7 @@ fn newest_first(tenant: &Tenant, address: Option<&str>) -> Vec<Mail> {
     wanted.cloned().collect()
 }
 
-fn accepts_html(request: &HttpRequest) -> bool {
+pub(super) fn accepts_html(request: &HttpRequest) -> bool {
     let accept = request.headers().get(header::ACCEPT);
     accept
         .and_then(|value| value.to_str().ok())

@@ -9,11 +9,13 @@ mod audit;
 mod bounded;
 mod connector;
 mod control;
+mod desk;
 mod directory;
 mod engine;
 mod entra;
 mod exchange;
 mod external_id;
+mod index;
 mod journey;
 mod judge;
 mod keys;
@@ -25,6 +27,7 @@ mod settings;
 mod state;
 mod text;
 mod token;
+mod traces;
 
 use std::{
     io,

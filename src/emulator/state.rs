@@ -22,7 +22,9 @@ use super::{
     audit::Audit,
     bounded::{Bounded, push_bounded},
     directory::{Directory, User},
+    engine::trace::Trace,
     entra::EntraKeys,
+    index::Policies,
     journey::Journey,
     keys::{KeyError, Signature, SigningKey},
     settings::{
@@ -51,6 +53,7 @@ pub(super) struct Tenant {
     pub(super) http: reqwest::Client,
     pub(super) connector_roots: Vec<String>,
     pub(super) fidelity: Fidelity,
+    pub(super) policies: Policies,
     seed: Vec<SeedUser>,
     initial_variants: Variants,
     store: Option<Store>,
@@ -68,6 +71,8 @@ pub(super) struct State {
     pub(super) refresh_tokens: Bounded<Grant>,
     pub(super) mailbox: VecDeque<Mail>,
     pub(super) audit: VecDeque<Audit>,
+    /// Of the journeys that began last, oldest first.
+    pub(super) traces: VecDeque<Arc<Trace>>,
     pub(super) scripts: VecDeque<TokenScript>,
     pub(super) faults: Faults,
     pub(super) variants: Variants,
@@ -263,6 +268,7 @@ impl Tenant {
             http: parts.http,
             connector_roots: settings.connector_roots,
             fidelity: settings.fidelity,
+            policies: Policies::default(),
             seed: settings.seed,
             initial_variants: settings.variants.clone(),
             store: settings.state_file.map(|path| Store {
@@ -434,6 +440,7 @@ impl State {
             refresh_tokens: Bounded::new(MAX_GRANTS),
             mailbox: VecDeque::new(),
             audit: VecDeque::new(),
+            traces: VecDeque::new(),
             scripts: VecDeque::new(),
             faults: Faults::default(),
             variants,
