@@ -17,6 +17,7 @@ mod external_id;
 mod journey;
 mod judge;
 mod keys;
+mod names;
 mod oidc;
 mod pages;
 mod params;
@@ -29,6 +30,7 @@ mod token;
 use std::{
     io,
     net::{SocketAddr, TcpListener},
+    sync::Arc,
     thread,
 };
 
@@ -228,6 +230,7 @@ fn client(roots: &[String], identity: Option<&str>) -> reqwest::Result<reqwest::
     let mut builder = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
+        .dns_resolver(Arc::new(names::Names))
         .pool_max_idle_per_host(0)
         .http1_only();
     if !certificates.is_empty() {
