@@ -22,6 +22,8 @@ mod oidc;
 mod pages;
 mod params;
 mod policy_call;
+mod policy_keys;
+mod rest_rules;
 mod settings;
 mod state;
 mod text;
@@ -50,6 +52,8 @@ pub use policy_call::{
     ClaimKind, ClientCertificate, OutputClaim, PolicyAuthentication, PolicyCall, PolicyOutcome,
     PolicyPlace, PolicyReport, ScalarVariant, SendClaimsIn, UrlVariant,
 };
+pub use policy_keys::PolicyKey;
+pub use rest_rules::{RestFault, RestRule, ScriptedReply};
 pub use settings::{
     AccessTokenVariant, Application, Attribute, AttributeKind, Connector, Connectors,
     FederatedIdentity, Fidelity, IssuerForm, LocalVariant, NumberVariant, PolicyClaim,

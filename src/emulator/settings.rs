@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::{PolicyKey, RestRule};
+
 /// A whole tenant. [`Settings::new`] gives one with a sign-up-or-sign-in flow
 /// and no applications.
 pub struct Settings {
@@ -33,6 +35,11 @@ pub struct Settings {
     /// machine's own.
     pub connector_roots: Vec<String>,
     pub fidelity: Fidelity,
+    /// What the portal calls policy keys, by the name that policies use
+    /// (`StorageReferenceId`).
+    pub policy_keys: BTreeMap<String, PolicyKey>,
+    /// What becomes of the REST calls of policies, at the start.
+    pub rest_rules: Vec<RestRule>,
 }
 
 /// What happens where policies rely on what B2C's documents do not promise.
@@ -60,6 +67,8 @@ impl Settings {
             variants: Variants::default(),
             connector_roots: Vec::new(),
             fidelity: Fidelity::default(),
+            policy_keys: BTreeMap::new(),
+            rest_rules: Vec::new(),
         }
     }
 }
@@ -304,10 +313,13 @@ pub struct FederatedIdentity {
 pub struct Variants {
     pub pretoken: PreTokenVariant,
     pub local: LocalVariant,
-    /// Which failures of a connector call are tried a second time.
+    /// Which failures of a connector or REST call are tried a second time.
     pub retry_on: Vec<RetryOn>,
     /// How long a connector may take, each time.
     pub time_limit_ms: u64,
+    /// How long a service that a RESTful technical profile calls may take, each
+    /// time.
+    pub rest_time_limit_ms: u64,
     pub access_token: AccessTokenVariant,
     /// How the token endpoint spells its numbers.
     pub numbers: NumberVariant,
@@ -320,6 +332,7 @@ impl Default for Variants {
             local: LocalVariant::Email,
             retry_on: vec![RetryOn::Timeout, RetryOn::Connect],
             time_limit_ms: 5_000,
+            rest_time_limit_ms: 10_000,
             access_token: AccessTokenVariant::Always,
             numbers: NumberVariant::String,
         }
