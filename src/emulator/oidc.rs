@@ -9,9 +9,11 @@ use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-pub(super) use self::authorize::{Newcomer, Request, deliver};
+#[cfg(test)]
+pub(super) use self::authorize::ResponseType;
+pub(super) use self::authorize::{Newcomer, Request, ResponseMode, deliver};
 use self::{
-    authorize::{Refusal, ResponseMode, accept_language, authorize},
+    authorize::{Refusal, accept_language, authorize},
     redeem::redeem,
 };
 use super::{

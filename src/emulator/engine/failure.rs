@@ -26,6 +26,12 @@ pub(crate) enum PageText {
         default: &'static str,
         arguments: Vec<String>,
     },
+    /// Words of the policy for a call that failed: of each in turn the localized
+    /// string of the page, then the called profile's own metadata item.
+    FirstOf {
+        texts: Vec<OwnWords>,
+        default: String,
+    },
     /// `Unable to validate the information provided.`
     Generic,
     /// No page stays: the journey ends on one that only tells this.
@@ -33,6 +39,15 @@ pub(crate) enum PageText {
         title: Option<String>,
         message: String,
     },
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct OwnWords {
+    pub(crate) key: &'static str,
+    /// What the called profile's metadata say.
+    pub(crate) own: Option<String>,
+    /// For `{0}`, `{1}`, … in either.
+    pub(crate) arguments: Vec<String>,
 }
 
 impl Failure {

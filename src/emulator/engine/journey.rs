@@ -1199,7 +1199,10 @@ fn failed(failure: &Failure) -> Flow {
             title: title.clone(),
             message: message.clone(),
         },
-        PageText::Said(_) | PageText::Named { .. } | PageText::Generic => End::Error(OAuthError {
+        PageText::Said(_)
+        | PageText::Named { .. }
+        | PageText::FirstOf { .. }
+        | PageText::Generic => End::Error(OAuthError {
             error: failure.error,
             code: failure.code.clone().into(),
             text: failure.text.clone(),

@@ -41,6 +41,8 @@ enum Names {
     Exact,
     /// Of the directory: it does not.
     Folded,
+    /// They are ids of claims already.
+    Claims,
 }
 
 impl Given {
@@ -60,10 +62,26 @@ impl Given {
         }
     }
 
+    /// What was told for claims, by their ids.
+    pub(crate) fn claims(members: impl IntoIterator<Item = (String, Json)>) -> Self {
+        Self {
+            members: members.into_iter().collect(),
+            names: Names::Claims,
+        }
+    }
+
+    /// What was told for a claim that the other side calls by a name.
+    pub(crate) fn told(&self, claim: &str, name: &str) -> Option<&Json> {
+        match self.names {
+            Names::Exact | Names::Folded => self.get(name),
+            Names::Claims => self.get(claim),
+        }
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&Json> {
         let is = |own: &str| match self.names {
             Names::Exact => own == name,
-            Names::Folded => folded(own) == folded(name),
+            Names::Folded | Names::Claims => folded(own) == folded(name),
         };
         let found = self.members.iter().find(|(own, _)| is(own));
         found.map(|(_, value)| value)
@@ -145,7 +163,7 @@ pub(crate) fn outputs(
         let name = reference.partner_name().or(usual).unwrap_or(claim);
         let told = match reference.always_use_default() {
             true => None,
-            false => given.get(name).filter(|told| !told.is_null()),
+            false => given.told(claim, name).filter(|told| !told.is_null()),
         };
         let value = match told {
             Some(told) => Some(read(scene, profile, claim, told)?),

@@ -7,6 +7,7 @@ mod directory;
 mod password;
 mod rest;
 
+pub(crate) use self::rest::missing_keys;
 use super::{
     Scene,
     failure::Failure,
