@@ -7,14 +7,16 @@
 
 pub(super) mod judge;
 pub(super) mod request;
+pub(super) mod trouble;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use self::{
-    judge::{Judgement, REQUEST_FAILED, Reading, TIMED_OUT, Telling, Trouble, Verdict, judge},
+    judge::{Judgement, Reading, Verdict, judge},
     request::{Sending, Unsendable, outgoing},
+    trouble::{REQUEST_FAILED, TIMED_OUT, Telling, Trouble},
 };
 use super::{
     ScriptError,

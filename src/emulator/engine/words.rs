@@ -3,7 +3,7 @@
 
 use super::{Scene, failure::PageText};
 use crate::{
-    emulator::policy_call::judge::filled,
+    emulator::policy_call::trouble::filled,
     policy::{
         merge::folded,
         view::{LocalizedResources, TechnicalProfile},

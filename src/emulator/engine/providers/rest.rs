@@ -27,8 +27,9 @@ use crate::emulator::{
     },
     exchange::{Call as Placed, Exchange, Outgoing, Patience, Treatment},
     policy_call::{
-        judge::{Judgement, Trouble, Verdict, judge},
+        judge::{Judgement, Verdict, judge},
         request::outgoing,
+        trouble::Trouble,
     },
     rest_rules::Asked,
 };

@@ -6,8 +6,9 @@ use super::super::{Call, CallPlace};
 use crate::emulator::{
     engine::failure::{Failure, OwnWords, PageText},
     policy_call::{
-        judge::{OwnText, Telling, Trouble, Verdict, request_failed},
+        judge::Verdict,
         request::Unsendable,
+        trouble::{OwnText, Telling, Trouble, request_failed},
     },
 };
 
