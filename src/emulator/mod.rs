@@ -9,12 +9,15 @@ mod audit;
 mod bounded;
 mod connector;
 mod control;
+mod desk;
 mod directory;
 mod engine;
 mod entra;
 mod exchange;
 mod external_id;
+mod graph;
 mod https;
+mod index;
 mod judge;
 mod keys;
 mod oidc;
@@ -27,6 +30,7 @@ mod settings;
 mod state;
 mod text;
 mod token;
+mod traces;
 mod try_it;
 mod user_flow;
 mod visit;
@@ -192,6 +196,7 @@ fn assemble(settings: Settings) -> Result<(web::Data<Tenant>, Server), StartErro
             .app_data(web::PayloadConfig::new(MAX_BODY))
             .configure(control::configure)
             .configure(entra::configure)
+            .configure(graph::configure)
             .configure(visit::configure)
             .configure(oidc::configure)
     })

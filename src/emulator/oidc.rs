@@ -10,9 +10,11 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use uuid::Uuid;
 
-pub(super) use self::authorize::{Request, deliver};
+#[cfg(test)]
+pub(super) use self::authorize::ResponseType;
+pub(super) use self::authorize::{Request, ResponseMode, deliver};
 use self::{
-    authorize::{Refusal, ResponseMode, accept_language, authorize},
+    authorize::{Refusal, accept_language, authorize},
     redeem::redeem,
 };
 use super::{

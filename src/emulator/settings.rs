@@ -297,11 +297,29 @@ pub struct Application {
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SeedUser {
+    #[serde(alias = "objectId")]
     pub object_id: Option<Uuid>,
+    /// With a password it is a sign-in name, else the first of the other
+    /// addresses.
     pub email: Option<String>,
     /// With a password (and an address) the account is a local one.
     pub password: Option<String>,
     pub federated: Option<FederatedIdentity>,
+    /// By kind: `emailAddress`, `userName`, `phoneNumber`, …
+    #[serde(rename = "signInNames")]
+    pub sign_in_names: BTreeMap<String, String>,
+    /// Those behind `federated`.
+    pub identities: Vec<FederatedIdentity>,
+    /// `<object id>@<tenant>.onmicrosoft.com` unless stated.
+    #[serde(rename = "userPrincipalName")]
+    pub user_principal_name: Option<String>,
+    #[serde(rename = "otherMails")]
+    pub other_mails: Vec<String>,
+    /// Enabled unless stated.
+    #[serde(rename = "accountEnabled")]
+    pub account_enabled: Option<bool>,
+    #[serde(rename = "forceChangePasswordNextLogin")]
+    pub force_change_password_next_login: bool,
     /// By attribute name: `displayName`, `extension_<Name>`.
     pub attributes: BTreeMap<String, Value>,
 }

@@ -22,7 +22,7 @@ use super::{
     StartError,
     audit::Audit,
     bounded::{Bounded, push_bounded},
-    directory::{Directory, User},
+    directory::{Directory, User, UserOfVersion1},
     engine::{program::Program, session::Sso, trace::Trace},
     entra::EntraKeys,
     keys::{KeyError, Signature, SigningKey},
@@ -36,7 +36,6 @@ use crate::policy::merge::folded;
 const MAX_JOURNEYS: usize = 2_000;
 const MAX_SESSIONS: usize = 5_000;
 const MAX_GRANTS: usize = 5_000;
-const MAX_TRACES: usize = 500;
 const MAX_MAIL: usize = 1_000;
 const MAX_AUDIT: usize = 2_000;
 const MAX_SCRIPTS: usize = 64;
@@ -75,9 +74,10 @@ pub(super) struct State {
     pub(super) sessions: Bounded<Sso>,
     pub(super) codes: Bounded<Code>,
     pub(super) refresh_tokens: Bounded<Grant>,
-    pub(super) traces: Bounded<Arc<Trace>>,
     pub(super) mailbox: VecDeque<Mail>,
     pub(super) audit: VecDeque<Audit>,
+    /// Of the journeys that began last, oldest first.
+    pub(super) traces: VecDeque<Arc<Trace>>,
     pub(super) scripts: VecDeque<TokenScript>,
     pub(super) faults: Faults,
     pub(super) variants: Variants,
@@ -258,11 +258,12 @@ impl Tenant {
             .iter()
             .map(|flow| (flow.name.to_lowercase(), flow.connectors.clone()))
             .collect();
+        let domain = format!("{}.onmicrosoft.com", settings.tenant_name.to_lowercase());
         let (keys, directory) = match parts.saved {
-            Some(saved) => (saved.signing_keys()?, saved.directory()?),
+            Some(saved) => (saved.signing_keys()?, saved.directory(&domain)?),
             None => (
                 VecDeque::from([Arc::new(SigningKey::generate(system_now())?)]),
-                seeded(&settings.seed, system_now())?,
+                seeded(&domain, &settings.seed, system_now())?,
             ),
         };
         let programs = programs(&settings)?;
@@ -271,7 +272,7 @@ impl Tenant {
             base_url: parts.base_url,
             https: parts.https,
             id: settings.tenant_id,
-            domain: format!("{}.onmicrosoft.com", settings.tenant_name.to_lowercase()),
+            domain,
             extensions_app_id: settings.extensions_app_id,
             flows: settings.user_flows,
             refused: settings.policies.refused,
@@ -309,6 +310,37 @@ impl Tenant {
         https.chain([self.base_url.as_str()])
     }
 
+    /// One for tests, that serves nobody. Its clock starts in 1970 and stands
+    /// as good as still.
+    #[cfg(test)]
+    pub(super) fn trial(settings: super::Settings) -> Self {
+        use std::sync::OnceLock;
+        static KEY: OnceLock<SigningKey> = OnceLock::new();
+        let key = KEY.get_or_init(|| SigningKey::generate(0).unwrap());
+        let users: Vec<User> = settings
+            .seed
+            .iter()
+            .map(|seed| User::from_seed(seed.clone(), 0))
+            .collect();
+        let saved = Saved {
+            version: SAVED_VERSION,
+            tenant_id: settings.tenant_id,
+            port: 0,
+            keys: SavedKey::of(key).into_iter().collect(),
+            users,
+        };
+        let parts = Parts {
+            base_url: "http://localhost:4711".to_owned(),
+            port: 4711,
+            saved: Some(saved),
+            https: None,
+            http: reqwest::Client::new(),
+        };
+        let tenant = Self::new(settings, parts).unwrap();
+        tenant.state().clock_offset = -system_now();
+        tenant
+    }
+
     /// A lock that is never held while waiting for anything.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -325,12 +357,6 @@ impl Tenant {
     /// A policy, whether an author's or one of a user flow.
     pub(super) fn program(&self, id: &str) -> Option<Arc<Program>> {
         self.programs.get(&folded(id)).cloned()
-    }
-
-    pub(super) fn put_trace(&self, trace: Trace) {
-        self.state()
-            .traces
-            .insert(trace.id.clone(), Arc::new(trace));
     }
 
     pub(super) fn flow(&self, name: &str) -> Option<&UserFlow> {
@@ -397,7 +423,7 @@ impl Tenant {
 
     /// Forgets everything that happened; keys and connectors stay.
     pub(super) fn reset(&self) -> Result<(), StartError> {
-        let directory = seeded(&self.seed, system_now())?;
+        let directory = seeded(&self.domain, &self.seed, system_now())?;
         let mut state = self.state();
         let connectors = std::mem::take(&mut state.connectors);
         let keys = std::mem::take(&mut state.keys);
@@ -422,7 +448,7 @@ impl Tenant {
         let saved = {
             let state = self.state();
             Saved {
-                version: 1,
+                version: SAVED_VERSION,
                 tenant_id: self.id,
                 port: store.port,
                 keys: state
@@ -459,9 +485,9 @@ impl State {
             sessions: Bounded::new(MAX_SESSIONS),
             codes: Bounded::new(MAX_GRANTS),
             refresh_tokens: Bounded::new(MAX_GRANTS),
-            traces: Bounded::new(MAX_TRACES),
             mailbox: VecDeque::new(),
             audit: VecDeque::new(),
+            traces: VecDeque::new(),
             scripts: VecDeque::new(),
             faults: Faults::default(),
             variants,
@@ -495,8 +521,8 @@ fn programs(settings: &super::Settings) -> Result<BTreeMap<String, Arc<Program>>
     Ok(programs)
 }
 
-fn seeded(seed: &[SeedUser], now: i64) -> Result<Directory, StartError> {
-    let mut directory = Directory::default();
+fn seeded(domain: &str, seed: &[SeedUser], now: i64) -> Result<Directory, StartError> {
+    let mut directory = Directory::new(domain);
     for user in seed {
         directory
             .add_seed(user.clone(), now)
@@ -548,15 +574,24 @@ impl Store {
     }
 }
 
+const SAVED_VERSION: u32 = 2;
+
 /// The state file.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Saved {
+pub(super) struct Saved<U = User> {
     version: u32,
     pub(super) tenant_id: Uuid,
     pub(super) port: u16,
     keys: Vec<SavedKey>,
-    users: Vec<User>,
+    users: Vec<U>,
+}
+
+/// What every version of it begins with.
+#[derive(Deserialize)]
+struct SavedHead {
+    version: u32,
+    tenant_id: Uuid,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -585,16 +620,32 @@ impl Saved {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(StartError::StateFile(error)),
         };
-        let saved: Self = serde_json::from_slice(&text)
-            .map_err(|error| StartError::StateContent(format!("{}: {error}", path.display())))?;
-        if saved.version != 1 || saved.tenant_id != tenant_id {
-            return Err(StartError::StateContent(format!(
-                "{}: it belongs to another version or to tenant {}",
-                path.display(),
-                saved.tenant_id
-            )));
+        let misread = |error: serde_json::Error| {
+            StartError::StateContent(format!("{}: {error}", path.display()))
+        };
+        let head: SavedHead = serde_json::from_slice(&text).map_err(misread)?;
+        let saved = match head.version {
+            1 if head.tenant_id == tenant_id => serde_json::from_slice(&text).map(Self::from_1),
+            SAVED_VERSION if head.tenant_id == tenant_id => serde_json::from_slice(&text),
+            version => {
+                return Err(StartError::StateContent(format!(
+                    "{}: it belongs to version {version} and to tenant {}",
+                    path.display(),
+                    head.tenant_id
+                )));
+            }
+        };
+        saved.map(Some).map_err(misread)
+    }
+
+    fn from_1(old: Saved<UserOfVersion1>) -> Self {
+        Self {
+            version: SAVED_VERSION,
+            tenant_id: old.tenant_id,
+            port: old.port,
+            keys: old.keys,
+            users: old.users.into_iter().map(User::from).collect(),
         }
-        Ok(Some(saved))
     }
 
     fn signing_keys(&self) -> Result<VecDeque<Arc<SigningKey>>, StartError> {
@@ -612,8 +663,8 @@ impl Saved {
         Ok(keys)
     }
 
-    fn directory(self) -> Result<Directory, StartError> {
-        let mut directory = Directory::default();
+    fn directory(self, domain: &str) -> Result<Directory, StartError> {
+        let mut directory = Directory::new(domain);
         for user in self.users {
             directory
                 .add(user)
@@ -634,7 +685,7 @@ fn date(seconds: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
-fn rfc3339(seconds: i64) -> String {
+pub(super) fn rfc3339(seconds: i64) -> String {
     date(seconds).format(&Rfc3339).unwrap_or_default()
 }
 

@@ -77,6 +77,10 @@ const TRANSFORMATIONS: &str = r#"
 <ClaimsTransformation Id="CreateEmails" TransformationMethod="AddItemToStringCollection">
 <InputClaims><InputClaim ClaimTypeReferenceId="email" TransformationClaimType="item"/><InputClaim ClaimTypeReferenceId="emails" TransformationClaimType="collection"/></InputClaims>
 <OutputClaims><OutputClaim ClaimTypeReferenceId="emails" TransformationClaimType="collection"/></OutputClaims>
+</ClaimsTransformation>
+<ClaimsTransformation Id="FirstOfEmails" TransformationMethod="GetSingleItemFromStringCollection">
+<InputClaims><InputClaim ClaimTypeReferenceId="emails" TransformationClaimType="collection"/></InputClaims>
+<OutputClaims><OutputClaim ClaimTypeReferenceId="email" TransformationClaimType="extractedItem"/></OutputClaims>
 </ClaimsTransformation>"#;
 
 const PAGES: &str = r#"
@@ -260,15 +264,17 @@ fn profiles(flow: &UserFlow) -> String {
 <PersistedClaims><PersistedClaim ClaimTypeReferenceId="email" PartnerClaimType="signInNames.emailAddress"/><PersistedClaim ClaimTypeReferenceId="newPassword" PartnerClaimType="password"/><PersistedClaim ClaimTypeReferenceId="displayName" DefaultValue="unknown"/>{persisted}</PersistedClaims>
 <OutputClaims>{made}<OutputClaim ClaimTypeReferenceId="authenticationSource" DefaultValue="localAccountAuthentication"/></OutputClaims></TechnicalProfile>
 <TechnicalProfile Id="Write-Federated"><DisplayName>Create</DisplayName>{directory}<Metadata><Item Key="Operation">Write</Item><Item Key="RaiseErrorIfClaimsPrincipalAlreadyExists">true</Item></Metadata>
+<InputClaimsTransformations><InputClaimsTransformation ReferenceId="CreateEmails"/></InputClaimsTransformations>
 <InputClaims><InputClaim ClaimTypeReferenceId="alternativeSecurityId" Required="true"/></InputClaims>
-<PersistedClaims><PersistedClaim ClaimTypeReferenceId="alternativeSecurityId"/><PersistedClaim ClaimTypeReferenceId="email" PartnerClaimType="mail"/><PersistedClaim ClaimTypeReferenceId="displayName" DefaultValue="unknown"/>{persisted}</PersistedClaims>
+<PersistedClaims><PersistedClaim ClaimTypeReferenceId="alternativeSecurityId"/><PersistedClaim ClaimTypeReferenceId="emails" PartnerClaimType="otherMails"/><PersistedClaim ClaimTypeReferenceId="displayName" DefaultValue="unknown"/>{persisted}</PersistedClaims>
 <OutputClaims>{made}</OutputClaims></TechnicalProfile>
 <TechnicalProfile Id="Read-Federated"><DisplayName>Find</DisplayName>{directory}<Metadata><Item Key="Operation">Read</Item><Item Key="RaiseErrorIfClaimsPrincipalDoesNotExist">false</Item></Metadata>
 <InputClaims><InputClaim ClaimTypeReferenceId="alternativeSecurityId" Required="true"/></InputClaims><OutputClaims><OutputClaim ClaimTypeReferenceId="objectId"/></OutputClaims></TechnicalProfile>
 <TechnicalProfile Id="Read-Local"><DisplayName>Read</DisplayName>{directory}<Metadata><Item Key="Operation">Read</Item><Item Key="RaiseErrorIfClaimsPrincipalDoesNotExist">true</Item></Metadata>
 <InputClaims><InputClaim ClaimTypeReferenceId="objectId" Required="true"/></InputClaims><OutputClaims><OutputClaim ClaimTypeReferenceId="email" PartnerClaimType="signInNames.emailAddress"/>{read}</OutputClaims></TechnicalProfile>
 <TechnicalProfile Id="Read-Account"><DisplayName>Read</DisplayName>{directory}<Metadata><Item Key="Operation">Read</Item><Item Key="RaiseErrorIfClaimsPrincipalDoesNotExist">true</Item></Metadata>
-<InputClaims><InputClaim ClaimTypeReferenceId="objectId" Required="true"/></InputClaims><OutputClaims><OutputClaim ClaimTypeReferenceId="email" PartnerClaimType="mail"/>{read}</OutputClaims></TechnicalProfile>
+<InputClaims><InputClaim ClaimTypeReferenceId="objectId" Required="true"/></InputClaims><OutputClaims><OutputClaim ClaimTypeReferenceId="emails" PartnerClaimType="otherMails"/>{read}</OutputClaims>
+<OutputClaimsTransformations><OutputClaimsTransformation ReferenceId="FirstOfEmails"/></OutputClaimsTransformations></TechnicalProfile>
 <TechnicalProfile Id="Emails"><DisplayName>Addresses</DisplayName><Protocol Name="Proprietary" Handler="{transformation}"/><OutputClaims><OutputClaim ClaimTypeReferenceId="emails"/></OutputClaims><OutputClaimsTransformations><OutputClaimsTransformation ReferenceId="CreateEmails"/></OutputClaimsTransformations></TechnicalProfile>
 {connectors}
 {sessions}
@@ -422,7 +428,10 @@ fn steps(flow: &UserFlow) -> String {
     steps.push(step(exists("objectId"), exchange("Write-Federated")));
     steps.push(step(federated(), exchange("Read-Local")));
     steps.push(step(local(), exchange("Read-Account")));
-    steps.push(step(missing("email"), exchange("Emails")));
+    steps.push(step(
+        both(missing("email"), exists("emails")),
+        exchange("Emails"),
+    ));
     steps.push(step(String::new(), exchange("PreTokenIssuance")));
     steps.push(step(String::new(), exchange("Session")));
     steps.push("Type=\"SendClaims\" CpimIssuerTechnicalProfileReferenceId=\"Token\">".to_owned());
@@ -543,4 +552,56 @@ fn escaped(text: &str) -> String {
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::check::{self, Options};
+
+    /// Rules that a policy without a tenant cannot keep: B2C never sees it.
+    const NOT_OURS: [u8; 7] = [2, 3, 4, 8, 22, 24, 32];
+
+    fn variants() -> Vec<UserFlow> {
+        let mut all = UserFlow::new("B2C_1_all");
+        all.ask_missing_email = true;
+        all.attributes.push(
+            Attribute::new("extension_Points")
+                .kind(AttributeKind::Integer)
+                .label("Points & \"more\""),
+        );
+        let mut social = UserFlow::new("B2C_1_social");
+        social.local_accounts = false;
+        social.verify_email = false;
+        social.session_scope = SessionScope::Disabled;
+        social.issuer = IssuerForm::Tfp;
+        vec![UserFlow::new("B2C_1_plain"), all, social]
+    }
+
+    #[test]
+    fn every_flow_is_a_policy_that_can_run() {
+        for flow in variants() {
+            let program = program(&flow).unwrap();
+            assert_eq!(program.id, flow.name);
+            let issuer = flow.issuer == IssuerForm::Tfp;
+            let is_tfp = program.tokens.issuer == super::super::engine::rules::IssuerForm::Tfp;
+            assert_eq!(is_tfp, issuer);
+        }
+    }
+
+    #[test]
+    fn what_it_refers_to_is_there() {
+        for flow in variants() {
+            let text = policy(&flow);
+            let set = PolicySet::from_texts([("flow.xml", text.as_str())]);
+            let report = check::check(&set, &Options::default());
+            let found: Vec<_> = report
+                .findings
+                .iter()
+                .filter(|finding| !NOT_OURS.contains(&finding.rule.0))
+                .map(|finding| format!("{}: {}", finding.rule, finding.message))
+                .collect();
+            assert!(found.is_empty(), "{}: {found:#?}", flow.name);
+        }
+    }
 }

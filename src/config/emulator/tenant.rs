@@ -118,6 +118,7 @@ fn user(section: &Section<'_>) -> SeedUser {
             .then(|| federated_identity(&federated))
             .flatten(),
         attributes: from_json(section, "attributes").unwrap_or_default(),
+        ..SeedUser::default()
     };
     let spellings = [PASSWORD.plain, PASSWORD.env, PASSWORD.file];
     let has_password = spellings.into_iter().any(|key| section.has(key));
