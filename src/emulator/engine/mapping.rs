@@ -147,7 +147,7 @@ pub(crate) fn inputs(
             continue;
         };
         let name = reference.partner_name().unwrap_or(claim).to_owned();
-        let is_secret = scene.program.is_secret(claim);
+        let is_secret = scene.program.is_masked(claim);
         record.inputs.push(InputRecord {
             claim: claim.to_owned(),
             name: name.clone(),
