@@ -12,6 +12,7 @@ mod context;
 mod customer;
 mod demo;
 mod duplicates;
+mod emulate;
 mod feature;
 mod import;
 mod link;
@@ -61,6 +62,7 @@ enum Command {
     Bench(bench::BenchCommand),
     Attempt(attempt::AttemptCommand),
     Policy(policy::PolicyCommand),
+    Emulate(emulate::EmulateCommand),
     Duplicates(duplicates::DuplicatesCommand),
     Review(review::ReviewCommand),
     Sample(sample::SampleCommand),
@@ -110,6 +112,7 @@ impl CommandLine {
             Command::Bench(command) => command.run(&context).await?,
             Command::Attempt(command) => command.run(&context).await?,
             Command::Policy(command) => code = command.run().await?,
+            Command::Emulate(command) => code = command.run().await?,
             Command::Duplicates(command) => command.run(&context).await?,
             Command::Review(command) => command.run(&context).await?,
             Command::Sample(command) => command.run()?,

@@ -23,6 +23,7 @@ mod policies;
 mod policy_call;
 mod settings;
 mod state;
+pub(crate) mod survey;
 mod text;
 mod token;
 mod user_flow;

@@ -1,0 +1,612 @@
+//! Somebody who walks through a journey in a browser, page after page, without
+//! knowing the policy: reads what is asked, types what fits, presses what leads
+//! on.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use reqwest::Client;
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::{
+    browser::{BrowseError, Browser, Landed},
+    desk::{Desk, DeskError},
+    expect::Memory,
+    filling::{Entry, Person, WRONG_PASSWORD, entry},
+    page::{Button, Input, Kind, Page, Shape},
+    report::Step,
+    story::Typed,
+    tokens::{Asked, Metadata, TokenError},
+};
+use crate::emulator::params::Params;
+
+const MAX_PAGES: usize = 40;
+/// How often something else is tried where a page stays.
+const MAX_TRIES: usize = 3;
+const MASK: &str = "••••";
+
+/// What somebody wants of a journey.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Goal {
+    Token,
+    /// To be refused at the first occasion.
+    Refusal,
+    /// To be refused by an upstream provider, where nothing else refuses.
+    ProviderRefusal,
+    /// Out again, at the first page that lets one.
+    Cancel,
+}
+
+/// One visit, with what is to be done otherwise than the robot would.
+pub(super) struct Errand {
+    pub(super) goal: Goal,
+    /// Signs in rather than up.
+    pub(super) is_returning: bool,
+    /// Whether a page that stays is an end, or something else is tried.
+    pub(super) patience: Patience,
+    pub(super) press: VecDeque<String>,
+    /// By input in lower case.
+    pub(super) typed: BTreeMap<String, Typed>,
+    /// Somebody who is there.
+    pub(super) known: Person,
+    /// Somebody who is not.
+    pub(super) new: Person,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    None,
+    /// Types something else into fields that are wrong.
+    Fields,
+    /// And tries another person, or another way in.
+    All,
+}
+
+/// Where a visit ended.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum End {
+    Token(Map<String, Value>),
+    /// The application is told.
+    Error {
+        error: String,
+        description: String,
+    },
+    /// A page stays, and says why.
+    Stays(String),
+    /// A page that leads nowhere, with all that it says.
+    Page(String),
+    /// What should not be.
+    Wrong(String),
+}
+
+/// What stops the robot itself.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RobotError {
+    #[error(transparent)]
+    Browse(#[from] BrowseError),
+    #[error(transparent)]
+    Desk(#[from] DeskError),
+    #[error(transparent)]
+    Token(#[from] TokenError),
+}
+
+/// What was to be seen on the way.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) steps: Vec<Step>,
+    pub(super) text: String,
+    pub(super) asked: BTreeSet<String>,
+    /// The journey's id, for its trace.
+    pub(super) journey: Option<String>,
+}
+
+pub(super) struct Robot<'a> {
+    pub(super) http: &'a Client,
+    pub(super) desk: &'a Desk,
+    pub(super) metadata: &'a Metadata,
+    pub(super) asked: &'a Asked,
+    pub(super) memory: &'a mut Memory,
+    pub(super) errand: Errand,
+    pub(super) seen: Seen,
+    /// Who types.
+    person: Person,
+    is_new: bool,
+    has_chosen_person: bool,
+    /// By input: how often what was typed was refused.
+    refused: BTreeMap<String, usize>,
+    tries: usize,
+    /// The local form, or a sign-up, did not do: another way in is looked for.
+    shuns_local: bool,
+}
+
+enum Act<'p> {
+    Press(&'p Button, Vec<(String, String)>),
+    Stop(End),
+}
+
+impl<'a> Robot<'a> {
+    pub(super) fn new(
+        http: &'a Client,
+        desk: &'a Desk,
+        metadata: &'a Metadata,
+        asked: &'a Asked,
+        memory: &'a mut Memory,
+        errand: Errand,
+    ) -> Self {
+        Self {
+            http,
+            desk,
+            metadata,
+            asked,
+            memory,
+            person: errand.known.clone(),
+            errand,
+            seen: Seen::default(),
+            is_new: false,
+            has_chosen_person: false,
+            refused: BTreeMap::new(),
+            tries: 0,
+            shuns_local: false,
+        }
+    }
+
+    pub(super) async fn walk(&mut self, request: Url) -> Result<End, RobotError> {
+        let mut browser = Browser::new(self.http.clone());
+        let mut landed = browser.open(request).await?;
+        for _ in 0..MAX_PAGES {
+            let (url, status, page) = match landed {
+                Landed::Page { url, status, page } => (url, status, page),
+                Landed::Away(told) => return self.back(&told).await,
+            };
+            self.saw(&url, &page);
+            if page.kind == Kind::Other {
+                return Ok(over(status, &page));
+            }
+            match self.act(&page).await? {
+                Act::Stop(end) => return Ok(end),
+                Act::Press(button, form) => {
+                    self.pressed(button, &form, &page);
+                    let action = url.join(&page.action);
+                    let action = action.map_err(|_| BrowseError::Nowhere(page.action.clone()))?;
+                    landed = browser.send(action, &form).await?;
+                }
+            }
+        }
+        Ok(End::Wrong(format!("no end after {MAX_PAGES} pages")))
+    }
+
+    /// Back at the application.
+    async fn back(&mut self, told: &Params) -> Result<End, RobotError> {
+        if told.get("state") != Some(self.asked.state.as_str()) {
+            return Ok(End::Wrong("the state that came back is another".to_owned()));
+        }
+        if let Some(error) = told.get("error") {
+            return Ok(End::Error {
+                error: error.to_owned(),
+                description: told.get("error_description").unwrap_or_default().to_owned(),
+            });
+        }
+        let claims = match (told.get("code"), told.get("id_token")) {
+            (_, Some(token)) => self.metadata.believe(self.http, self.asked, token).await,
+            (Some(code), None) => self.metadata.redeem(self.http, self.asked, code).await,
+            (None, None) => {
+                let text = "the application got neither a code nor an error";
+                return Ok(End::Wrong(text.to_owned()));
+            }
+        };
+        Ok(match claims {
+            Ok(claims) => End::Token(claims),
+            Err(TokenError::Unreachable(error)) => return Err(TokenError::from(error).into()),
+            Err(error) => End::Wrong(error.to_string()),
+        })
+    }
+
+    fn saw(&mut self, url: &Url, page: &Page) {
+        let mut parts = url.path().split('/').skip_while(|part| *part != "journey");
+        if let Some(journey) = parts.nth(1) {
+            self.seen.journey = Some(journey.to_owned());
+        }
+        self.seen.text.push('\n');
+        self.seen.text.push_str(&page.text);
+        let asked = page.inputs.iter().map(|input| input.id.to_lowercase());
+        self.seen.asked.extend(asked);
+        self.seen.steps.push(Step {
+            page: match page.heading.is_empty() {
+                true => format!("{:?}", page.kind),
+                false => page.heading.clone(),
+            },
+            says: page.errors.clone(),
+            ..Step::default()
+        });
+    }
+
+    fn pressed(&mut self, button: &Button, form: &[(String, String)], page: &Page) {
+        let Some(step) = self.seen.steps.last_mut() else {
+            return;
+        };
+        step.pressed = Some(button.id.clone());
+        for (id, text) in form {
+            let Some(input) = page.input(id) else {
+                continue;
+            };
+            self.memory.keep(id, text);
+            let shown = match input.shape {
+                Shape::Password => MASK,
+                _ => text,
+            };
+            step.typed.push((id.clone(), shown.to_owned()));
+        }
+    }
+
+    async fn act<'p>(&mut self, page: &'p Page) -> Result<Act<'p>, RobotError> {
+        if let Some(end) = self.mind(page) {
+            return Ok(Act::Stop(end));
+        }
+        let may_cancel = self.errand.goal == Goal::Cancel && page.kind != Kind::Provider;
+        if may_cancel && let Some(cancel) = page.button("cancel") {
+            return Ok(Act::Press(cancel, sent(page, Vec::new(), cancel)));
+        }
+        match page.kind {
+            Kind::Choice => Ok(self.choose(page)),
+            Kind::Provider => Ok(self.come_from_provider(page)),
+            Kind::SelfAsserted | Kind::FormPost | Kind::Other => self.assert(page).await,
+        }
+    }
+
+    /// Minds what the page says is wrong: an end, or something to do otherwise.
+    fn mind(&mut self, page: &Page) -> Option<End> {
+        let message = page.errors.first()?;
+        let stays = || Some(End::Stays(message.clone()));
+        self.tries += 1;
+        if self.errand.patience == Patience::None || self.tries > MAX_TRIES {
+            return stays();
+        }
+        let forced = |input: &Input| self.errand.typed.contains_key(&input.id.to_lowercase());
+        let mut wrong = page.inputs.iter().filter(|input| input.is_wrong).peekable();
+        if wrong.peek().is_some() {
+            let ours: Vec<&Input> = wrong.filter(|input| !forced(input)).collect();
+            if ours.is_empty() {
+                return stays();
+            }
+            for input in ours {
+                *self.refused.entry(input.id.clone()).or_default() += 1;
+            }
+            return None;
+        }
+        if self.errand.patience == Patience::Fields {
+            return stays();
+        }
+        match page.kind {
+            Kind::Choice => self.shuns_local = true,
+            Kind::SelfAsserted | Kind::Provider | Kind::FormPost | Kind::Other => self.swap(),
+        }
+        None
+    }
+
+    /// It is somebody else who types from now on.
+    fn swap(&mut self) {
+        let is_new = !self.is_new;
+        self.be(is_new);
+        let ids = self.refused.values_mut();
+        ids.for_each(|times| *times = 0);
+    }
+
+    fn be(&mut self, is_new: bool) {
+        self.is_new = is_new;
+        self.has_chosen_person = true;
+        self.person = match is_new {
+            true => self.errand.new.clone(),
+            false => self.errand.known.clone(),
+        };
+    }
+
+    /// A page with several ways in.
+    fn choose<'p>(&mut self, page: &'p Page) -> Act<'p> {
+        if let Some(wanted) = self.errand.press.pop_front() {
+            return self.press_wanted(page, &wanted);
+        }
+        let has_form = page
+            .inputs
+            .iter()
+            .any(|input| input.shape == Shape::Password);
+        let next = page
+            .button("next")
+            .filter(|_| has_form && !self.shuns_local);
+        let wants_refusal = self.errand.goal == Goal::Refusal;
+        if let Some(next) = next.filter(|_| wants_refusal || self.errand.is_returning) {
+            return self.sign_in(page, next);
+        }
+        let create = page.button("createAccount").filter(|_| !self.is_new);
+        if let Some(create) = create {
+            self.be(true);
+            return Act::Press(create, sent(page, Vec::new(), create));
+        }
+        if let Some(next) = next {
+            return self.sign_in(page, next);
+        }
+        match way_in(page, self.shuns_local) {
+            Some(button) => {
+                if button.id.to_lowercase().contains("signup") {
+                    self.be(true);
+                }
+                Act::Press(button, sent(page, Vec::new(), button))
+            }
+            None => Act::Stop(End::Page(page.text.clone())),
+        }
+    }
+
+    fn press_wanted<'p>(&mut self, page: &'p Page, wanted: &str) -> Act<'p> {
+        let Some(button) = page.button(wanted) else {
+            let ids: Vec<&str> = page
+                .buttons
+                .iter()
+                .map(|button| button.id.as_str())
+                .collect();
+            let text = format!(
+                "there is no button {wanted} to press, but {}",
+                ids.join(", ")
+            );
+            return Act::Stop(End::Wrong(text));
+        };
+        if button.id == "next" {
+            return self.sign_in(page, button);
+        }
+        if button.id == "createAccount" || button.id.to_lowercase().contains("signup") {
+            self.be(true);
+        }
+        Act::Press(button, sent(page, Vec::new(), button))
+    }
+
+    fn sign_in<'p>(&mut self, page: &'p Page, button: &'p Button) -> Act<'p> {
+        if !self.errand.is_returning {
+            self.be(false);
+        }
+        let mut form = self.filled(page);
+        if self.errand.goal == Goal::Refusal {
+            for (id, text) in &mut form {
+                if page
+                    .input(id)
+                    .is_some_and(|input| input.shape == Shape::Password)
+                {
+                    WRONG_PASSWORD.clone_into(text);
+                }
+            }
+        }
+        Act::Press(button, sent(page, form, button))
+    }
+
+    fn come_from_provider<'p>(&mut self, page: &'p Page) -> Act<'p> {
+        let button = match self.errand.goal {
+            Goal::ProviderRefusal => page.button("cancel"),
+            Goal::Token | Goal::Refusal | Goal::Cancel => page.button("continue"),
+        };
+        match button {
+            Some(button) => Act::Press(button, sent(page, self.filled(page), button)),
+            None => Act::Stop(End::Page(page.text.clone())),
+        }
+    }
+
+    async fn assert<'p>(&mut self, page: &'p Page) -> Result<Act<'p>, RobotError> {
+        if !self.has_chosen_person {
+            let is_asked = |id: &str| page.input(id).is_some();
+            // Who is asked for a new password besides the address signs up; for
+            // an address alone, it is that of an account.
+            self.be(is_asked("newPassword") && (is_asked("email") || is_asked("signInName")));
+        }
+        if let Some(act) = self.prove(page).await? {
+            return Ok(act);
+        }
+        let Some(button) = page.button("continue") else {
+            return Ok(Act::Stop(End::Page(page.text.clone())));
+        };
+        let mut form = self.filled(page);
+        if self.errand.goal == Goal::Refusal {
+            let is_old = |id: &str| id.eq_ignore_ascii_case("password");
+            match form.iter_mut().find(|(id, _)| is_old(id)) {
+                Some((_, password)) => WRONG_PASSWORD.clone_into(password),
+                None => form.retain(|(id, _)| {
+                    !page
+                        .input(id)
+                        .is_some_and(|input| input.is_required && !input.is_readonly)
+                }),
+            }
+        }
+        Ok(Act::Press(button, sent(page, form, button)))
+    }
+
+    /// An address has to be proven before the page goes on.
+    async fn prove<'p>(&mut self, page: &'p Page) -> Result<Option<Act<'p>>, RobotError> {
+        let ends = |end: &str| {
+            let mut buttons = page.buttons.iter();
+            buttons.find(|button| button.id.ends_with(end))
+        };
+        // Another person has another address.
+        let edit = ends("_ver_but_edit").filter(|edit| {
+            let input = page.input(edit.id.trim_end_matches("_ver_but_edit"));
+            input.is_some_and(|input| !page.errors.is_empty() && !self.is_as_wanted(input))
+        });
+        if let Some(edit) = edit {
+            return Ok(Some(Act::Press(edit, sent(page, self.filled(page), edit))));
+        }
+        if let Some(verify) = ends("_ver_but_verify") {
+            let claim = verify.id.trim_end_matches("_ver_but_verify");
+            let address = page.input(claim).map_or("", |input| &input.value);
+            let code = match self.errand.goal {
+                Goal::Refusal => "000000".to_owned(),
+                Goal::Token | Goal::ProviderRefusal | Goal::Cancel => {
+                    let forced = self
+                        .errand
+                        .typed
+                        .get(&format!("{claim}_ver_input").to_lowercase());
+                    match forced {
+                        Some(Typed::Text(code)) => code.clone(),
+                        _ => self.desk.code(address).await?.unwrap_or_default(),
+                    }
+                }
+            };
+            let mut form = self.filled(page);
+            form.push((format!("{claim}_ver_input"), code));
+            return Ok(Some(Act::Press(verify, sent(page, form, verify))));
+        }
+        Ok(ends("_ver_but_send").map(|send| Act::Press(send, sent(page, self.filled(page), send))))
+    }
+
+    /// Whether an input holds what would be typed now.
+    fn is_as_wanted(&self, input: &Input) -> bool {
+        let empty = Input {
+            value: String::new(),
+            is_readonly: false,
+            ..input.clone()
+        };
+        match self.entry(&empty) {
+            Entry::Text(text) => text.eq_ignore_ascii_case(&input.value),
+            Entry::Ticks(_) => true,
+        }
+    }
+
+    /// The page's inputs with something in each.
+    fn filled(&self, page: &Page) -> Vec<(String, String)> {
+        let asked = page
+            .inputs
+            .iter()
+            .filter(|input| !input.id.ends_with("_ver_input"));
+        let mut form = Vec::new();
+        for input in asked {
+            match self.entry(input) {
+                Entry::Text(text) => form.push((input.id.clone(), text)),
+                Entry::Ticks(items) => {
+                    form.extend(items.into_iter().map(|item| (input.id.clone(), item)));
+                }
+            }
+        }
+        form
+    }
+
+    fn entry(&self, input: &Input) -> Entry {
+        let forced = self.errand.typed.get(&input.id.to_lowercase());
+        let wanted = forced.filter(|_| !input.is_readonly);
+        match wanted {
+            Some(Typed::Text(text)) => Entry::Text(self.memory.filled(text)),
+            Some(Typed::Items(items)) => Entry::Ticks(items.clone()),
+            Some(Typed::Flag(true)) => {
+                let items = input.options.iter().map(|option| option.value.clone());
+                Entry::Ticks(items.collect())
+            }
+            Some(Typed::Flag(false)) => Entry::Ticks(Vec::new()),
+            None => {
+                let refused = self.refused.get(&input.id).copied().unwrap_or_default();
+                // What somebody else typed before goes.
+                let input = match self.tries > 0 && is_personal(input) {
+                    true => &Input {
+                        value: match input.is_readonly {
+                            true => input.value.clone(),
+                            false => String::new(),
+                        },
+                        ..input.clone()
+                    },
+                    false => input,
+                };
+                entry(input, &self.person, refused)
+            }
+        }
+    }
+}
+
+fn is_personal(input: &Input) -> bool {
+    let id = input.id.to_lowercase();
+    input.shape == Shape::Email
+        || ["mail", "signinname", "username"]
+            .iter()
+            .any(|word| id.contains(word))
+}
+
+/// The button of a page that offers nothing but ways in: that of local accounts
+/// first.
+fn way_in(page: &Page, shuns_local: bool) -> Option<&Button> {
+    const NO_WAY_IN: [&str; 4] = ["cancel", "next", "createAccount", "forgotPassword"];
+    let has = |button: &Button, words: &[&str]| {
+        let id = button.id.to_lowercase();
+        words.iter().any(|word| id.contains(word))
+    };
+    let is_local = |button: &&Button| {
+        has(button, &["local", "email", "username", "logon"]) && !has(button, &["phone"])
+    };
+    let ways = || {
+        let buttons = page.buttons.iter();
+        let ways = buttons.filter(|button| !NO_WAY_IN.contains(&button.id.as_str()));
+        ways.filter(|button| !has(button, &["forgot"]))
+    };
+    let local = ways().find(is_local).filter(|_| !shuns_local);
+    local
+        .or_else(|| ways().find(|button| !is_local(button)))
+        .or_else(|| ways().next())
+}
+
+/// What a browser sends: hidden fields, what was typed, the button.
+fn sent(page: &Page, typed: Vec<(String, String)>, button: &Button) -> Vec<(String, String)> {
+    let mut form = page.hidden.clone();
+    form.extend(typed);
+    form.push(("action".to_owned(), button.value.clone()));
+    form
+}
+
+/// A page of the emulator's own: it blocks, or something broke.
+fn over(status: u16, page: &Page) -> End {
+    let said = match page.errors.is_empty() {
+        true => page.text.clone(),
+        false => page.errors.join(": "),
+    };
+    match status {
+        200 if !said.starts_with("AADB2C") => End::Page(said),
+        _ => End::Wrong(format!("HTTP {status}: {said}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(buttons: &[&str]) -> Page {
+        let buttons = buttons.iter().map(|id| Button {
+            id: (*id).to_owned(),
+            value: String::new(),
+            text: String::new(),
+        });
+        Page {
+            buttons: buttons.collect(),
+            ..Page::default()
+        }
+    }
+
+    #[test]
+    fn the_way_in_is_that_of_local_accounts_unless_it_did_not_do() {
+        let both = [
+            "FacebookExchange",
+            "LocalAccountSigninEmailExchange",
+            "cancel",
+        ];
+        for (buttons, shuns_local, expected) in [
+            (&both[..], false, Some("LocalAccountSigninEmailExchange")),
+            (&both[..], true, Some("FacebookExchange")),
+            (&["cancel", "ForgotEmail", "Google"], false, Some("Google")),
+            (&["cancel", "next"], false, None),
+        ] {
+            let page = page(buttons);
+            let found = way_in(&page, shuns_local).map(|button| button.id.as_str());
+            assert_eq!(found, expected, "{buttons:?} {shuns_local}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_the_emulators_own_is_an_end_and_with_an_error_it_is_wrong() {
+        let blocked = Page {
+            errors: vec!["Blocked".to_owned()],
+            ..Page::default()
+        };
+        assert_eq!(over(200, &blocked), End::Page("Blocked".to_owned()));
+        assert_eq!(
+            over(500, &blocked),
+            End::Wrong("HTTP 500: Blocked".to_owned())
+        );
+    }
+}

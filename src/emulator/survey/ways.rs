@@ -1,0 +1,458 @@
+//! The three ways through a journey: to a token, refused, and out again by
+//! cancelling.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    path::PathBuf,
+    time::Instant,
+};
+
+use reqwest::Client;
+use serde_json::{Map, Value};
+
+use super::{
+    desk::Desk,
+    expect::{Memory, differences, says},
+    filling::Person,
+    report::{Outcome, Visited, Way},
+    robot::{End, Errand, Goal, Patience, Robot, RobotError, Seen},
+    story::{Called, InDirectory, Story, Visit},
+    tokens::{Asked, Metadata},
+};
+
+/// A running emulator that serves one relying party.
+pub(super) struct Ground<'a> {
+    pub(super) http: Client,
+    pub(super) desk: Desk,
+    pub(super) base: String,
+    pub(super) tenant: String,
+    pub(super) policy: String,
+    pub(super) client_id: String,
+    pub(super) story: Option<&'a Story>,
+    pub(super) traces: Option<&'a PathBuf>,
+    /// In front of the names of trace files.
+    pub(super) name: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    Happy,
+    Refused,
+    Cancelled,
+}
+
+impl Which {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Happy => "happy",
+            Self::Refused => "refused",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    fn told(self, story: &Story) -> &[Visit] {
+        match self {
+            Self::Happy => &story.happy,
+            Self::Refused => &story.refused,
+            Self::Cancelled => &story.cancelled,
+        }
+    }
+
+    fn goal(self) -> Goal {
+        match self {
+            Self::Happy => Goal::Token,
+            Self::Refused => Goal::Refusal,
+            Self::Cancelled => Goal::Cancel,
+        }
+    }
+}
+
+/// A way while it is walked.
+struct Walking<'g> {
+    ground: &'g Ground<'g>,
+    which: Which,
+    memory: Memory,
+    visits: Vec<Visited>,
+}
+
+impl Ground<'_> {
+    /// The story's visits where it tells of this way, else what the robot
+    /// thinks of.
+    pub(super) async fn walk(&self, which: Which) -> Way {
+        let mut walking = Walking {
+            ground: self,
+            which,
+            memory: Memory::default(),
+            visits: Vec::new(),
+        };
+        let told = self
+            .story
+            .map(|story| which.told(story))
+            .unwrap_or_default();
+        let found = match self.desk.reset(self.story).await {
+            Err(error) => Err(error.into()),
+            Ok(()) if told.is_empty() => walking.by_itself().await,
+            Ok(()) => walking.as_told(told).await,
+        };
+        let (outcome, reason) = found.unwrap_or_else(|error| (Outcome::Wrong, error.to_string()));
+        Way {
+            outcome,
+            reason,
+            visits: walking.visits,
+        }
+    }
+}
+
+type Found = (Outcome, String);
+
+impl Walking<'_> {
+    async fn by_itself(&mut self) -> Result<Found, RobotError> {
+        match self.which {
+            Which::Happy => self.happy().await,
+            Which::Refused => self.refused().await,
+            Which::Cancelled => self.cancelled().await,
+        }
+    }
+
+    async fn happy(&mut self) -> Result<Found, RobotError> {
+        let visit = Visit::default();
+        let (end, seen) = self.visit(&visit, self.errand(Goal::Token)).await?;
+        let signed_up = seen
+            .steps
+            .iter()
+            .any(|step| step.pressed.as_deref() == Some("createAccount"));
+        let (email, password) = (self.memory.get("email"), self.memory.get("newPassword"));
+        let comes_back = match (&end, email, password) {
+            (End::Token(_), Some(email), Some(password)) if signed_up => {
+                let name = self
+                    .memory
+                    .get("signInName")
+                    .filter(|name| !name.is_empty());
+                Some(Person {
+                    email: email.to_owned(),
+                    user_name: name.unwrap_or(email).to_owned(),
+                    password: password.to_owned(),
+                    new_password: Person::known().new_password,
+                })
+            }
+            _ => None,
+        };
+        let end = match comes_back {
+            None => end,
+            Some(person) => {
+                let visit = Visit {
+                    about: "Signs in with the new account".to_owned(),
+                    ..Visit::default()
+                };
+                let errand = Errand {
+                    is_returning: true,
+                    known: person,
+                    ..self.errand(Goal::Token)
+                };
+                self.visit(&visit, errand).await?.0
+            }
+        };
+        Ok(match end {
+            End::Token(_) => (Outcome::Done, "token".to_owned()),
+            End::Page(text) => (Outcome::Page, text),
+            end @ (End::Error { .. } | End::Stays(_)) => (Outcome::Refused, told(&end)),
+            end @ End::Wrong(_) => (Outcome::Wrong, told(&end)),
+        })
+    }
+
+    async fn refused(&mut self) -> Result<Found, RobotError> {
+        for goal in [Goal::Refusal, Goal::ProviderRefusal] {
+            let (end, _) = self.visit(&Visit::default(), self.errand(goal)).await?;
+            match end {
+                End::Stays(_) => return Ok((Outcome::Done, told(&end))),
+                End::Error { .. } if !is_cancel(&end) => return Ok((Outcome::Done, told(&end))),
+                End::Wrong(_) => return Ok((Outcome::Wrong, told(&end))),
+                End::Token(_) | End::Error { .. } | End::Page(_) => {}
+            }
+        }
+        let text = "nothing that the robot does is refused";
+        Ok((Outcome::NoSuchWay, text.to_owned()))
+    }
+
+    async fn cancelled(&mut self) -> Result<Found, RobotError> {
+        let (end, seen) = self
+            .visit(&Visit::default(), self.errand(Goal::Cancel))
+            .await?;
+        let has_pressed = seen
+            .steps
+            .iter()
+            .any(|step| step.pressed.as_deref() == Some("cancel"));
+        Ok(match end {
+            end if is_cancel(&end) => (Outcome::Done, told(&end)),
+            end @ End::Wrong(_) => (Outcome::Wrong, told(&end)),
+            end if has_pressed => (Outcome::Wrong, format!("cancel leads to {}", told(&end))),
+            _ => (Outcome::NoSuchWay, "no page has a cancel button".to_owned()),
+        })
+    }
+
+    async fn as_told(&mut self, visits: &[Visit]) -> Result<Found, RobotError> {
+        let mut ends = Vec::new();
+        for (number, visit) in visits.iter().enumerate() {
+            let goal = match self.which {
+                Which::Cancelled => Goal::Cancel,
+                Which::Happy | Which::Refused => Goal::Token,
+            };
+            let errand = Errand {
+                patience: match visit.message {
+                    Some(_) => Patience::None,
+                    None => Patience::Fields,
+                },
+                press: VecDeque::from(visit.press.clone()),
+                typed: self.typed(visit),
+                ..self.errand(goal)
+            };
+            let (end, seen) = self.visit(visit, errand).await?;
+            let mut wrong = self.unlike(visit, &end, &seen);
+            wrong.extend(self.not_in_directory(&visit.directory).await?);
+            wrong.extend(self.not_called(&visit.calls).await?);
+            if !wrong.is_empty() {
+                let text = format!("visit {}: {}", number + 1, wrong.join("; "));
+                return Ok((Outcome::Wrong, text));
+            }
+            ends.push(told(&end));
+        }
+        Ok((Outcome::Done, ends.join("; then ")))
+    }
+
+    fn typed(&self, visit: &Visit) -> BTreeMap<String, super::story::Typed> {
+        let typed = visit.typed.iter();
+        typed
+            .map(|(id, typed)| (id.to_lowercase(), typed.clone()))
+            .collect()
+    }
+
+    fn errand(&self, goal: Goal) -> Errand {
+        Errand {
+            goal,
+            is_returning: false,
+            patience: match goal {
+                Goal::Token | Goal::Cancel | Goal::ProviderRefusal => Patience::All,
+                Goal::Refusal => Patience::None,
+            },
+            press: VecDeque::new(),
+            typed: BTreeMap::new(),
+            known: Person::known(),
+            new: Person::new(1 + u32::try_from(self.visits.len()).unwrap_or_default()),
+        }
+    }
+
+    async fn visit(&mut self, visit: &Visit, errand: Errand) -> Result<(End, Seen), RobotError> {
+        let began = Instant::now();
+        let ground = self.ground;
+        let policy = visit.policy.as_deref().unwrap_or(&ground.policy);
+        let client_id = visit.client_id.as_deref().unwrap_or(&ground.client_id);
+        let asked = Asked::new(client_id, policy);
+        let metadata = Metadata::fetch(&ground.http, &ground.base, &ground.tenant, policy).await?;
+        let more: Vec<(String, String)> = visit
+            .request
+            .iter()
+            .map(|(name, value)| (name.clone(), self.memory.filled(value)))
+            .collect();
+        let request = metadata.request(&asked, &more);
+        let mut memory = std::mem::take(&mut self.memory);
+        let mut robot = Robot::new(
+            &ground.http,
+            &ground.desk,
+            &metadata,
+            &asked,
+            &mut memory,
+            errand,
+        );
+        let end = robot.walk(request).await;
+        let mut seen = robot.seen;
+        self.memory = memory;
+        let end = end?;
+        let trace = self.keep_trace(seen.journey.as_deref()).await?;
+        self.visits.push(Visited {
+            about: visit.about.clone(),
+            end: told(&end),
+            steps: std::mem::take(&mut seen.steps),
+            trace,
+            took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        });
+        Ok((end, seen))
+    }
+
+    async fn keep_trace(&self, journey: Option<&str>) -> Result<Option<String>, RobotError> {
+        let (Some(folder), Some(journey)) = (self.ground.traces, journey) else {
+            return Ok(None);
+        };
+        let Some(trace) = self.ground.desk.trace(journey).await? else {
+            return Ok(None);
+        };
+        let (name, which) = (&self.ground.name, self.which.name());
+        let file = format!("{name}-{which}-{}.json", self.visits.len() + 1);
+        let text = serde_json::to_string_pretty(&trace).unwrap_or_default();
+        // A trace is an extra: the survey goes on without it.
+        let written = std::fs::write(folder.join(&file), text);
+        Ok(written.is_ok().then_some(file))
+    }
+
+    /// What is other than the story tells.
+    fn unlike(&self, visit: &Visit, end: &End, seen: &Seen) -> Vec<String> {
+        let mut wrong = self.unlike_end(visit, end);
+        for text in &visit.shows {
+            if !says(&seen.text, text) {
+                wrong.push(format!("no page showed \"{text}\""));
+            }
+        }
+        for id in &visit.asks {
+            if !seen.asked.contains(&id.to_lowercase()) {
+                wrong.push(format!("no page asked for {id}"));
+            }
+        }
+        for id in &visit.never_asks {
+            if seen.asked.contains(&id.to_lowercase()) {
+                wrong.push(format!("a page asked for {id}"));
+            }
+        }
+        wrong
+    }
+
+    fn unlike_end(&self, visit: &Visit, end: &End) -> Vec<String> {
+        let other = |wanted: &str| vec![format!("{}, not {wanted}", told(end))];
+        if let Some(expected) = &visit.token {
+            let End::Token(claims) = end else {
+                return other("a token");
+            };
+            let mut wrong = differences(&self.memory.filled_members(expected), claims);
+            let too_many = visit
+                .token_lacks
+                .iter()
+                .filter(|name| claims.contains_key(*name));
+            wrong.extend(too_many.map(|name| format!("the token has {name}")));
+            return wrong;
+        }
+        let (wanted, part, said) = match (&visit.error, &visit.message, &visit.page, end) {
+            (Some(part), _, _, End::Error { error, description }) => (
+                "an error with",
+                part,
+                Some(format!("{error} {description}")),
+            ),
+            (Some(part), _, _, _) => ("an error with", part, None),
+            (_, Some(part), _, End::Stays(message)) => {
+                ("a page that stays with", part, Some(message.clone()))
+            }
+            (_, Some(part), _, _) => ("a page that stays with", part, None),
+            (_, _, Some(part), End::Page(text)) => ("a last page with", part, Some(text.clone())),
+            (_, _, Some(part), _) => ("a last page with", part, None),
+            (None, None, None, _) => return Vec::new(),
+        };
+        match said {
+            Some(said) if says(&said, &self.memory.filled(part)) => Vec::new(),
+            Some(_) | None => other(&format!("{wanted} \"{part}\"")),
+        }
+    }
+
+    async fn not_in_directory(&self, wanted: &[InDirectory]) -> Result<Vec<String>, RobotError> {
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let users = self.ground.desk.users().await?;
+        let mut wrong = Vec::new();
+        for one in wanted {
+            let find = self.memory.filled_members(&one.find);
+            let found = users
+                .iter()
+                .find(|user| differences(&find, user).is_empty());
+            let find = Value::Object(find);
+            match (found, one.absent) {
+                (None, true) => {}
+                (Some(_), true) => wrong.push(format!("{find} is in the directory")),
+                (None, false) => wrong.push(format!("{find} is not in the directory")),
+                (Some(user), false) => {
+                    let has = self.memory.filled_members(&one.has);
+                    let lacks = differences(&has, user).into_iter();
+                    wrong.extend(lacks.map(|what| format!("in the directory {what}")));
+                }
+            }
+        }
+        Ok(wrong)
+    }
+
+    async fn not_called(&self, wanted: &[Called]) -> Result<Vec<String>, RobotError> {
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let calls = self.ground.desk.audit().await?;
+        let mut wrong = Vec::new();
+        for one in wanted {
+            let sent = self.memory.filled_members(&one.sent);
+            let mut own = calls.iter().filter(|call| is_call_of(call, &one.profile));
+            let found = own.any(|call| differences(&sent, &body(call)).is_empty());
+            match (found, one.never) {
+                (true, false) | (false, true) => {}
+                (true, true) => wrong.push(format!("{} was called", one.profile)),
+                (false, false) => {
+                    let sent = Value::Object(sent);
+                    wrong.push(format!("{} was not called with {sent}", one.profile));
+                }
+            }
+        }
+        Ok(wrong)
+    }
+}
+
+fn is_call_of(call: &Map<String, Value>, profile: &str) -> bool {
+    let step = call.get("step").and_then(Value::as_str);
+    step.is_some_and(|step| step.eq_ignore_ascii_case(profile))
+}
+
+/// The JSON that was sent.
+fn body(call: &Map<String, Value>) -> Map<String, Value> {
+    let body = call.get("requestBody").and_then(Value::as_str);
+    body.and_then(|body| serde_json::from_str(body).ok())
+        .unwrap_or_default()
+}
+
+fn is_cancel(end: &End) -> bool {
+    match end {
+        End::Error { error, description } => {
+            error == "access_denied" && description.starts_with("AADB2C90091")
+        }
+        End::Token(_) | End::Stays(_) | End::Page(_) | End::Wrong(_) => false,
+    }
+}
+
+/// An end in one line.
+fn told(end: &End) -> String {
+    match end {
+        End::Token(claims) => {
+            let names: Vec<&str> = claims.keys().map(String::as_str).collect();
+            format!("token ({})", names.join(", "))
+        }
+        End::Error { error, description } => {
+            let first = description.lines().next().unwrap_or_default();
+            format!("{error}: {first}")
+        }
+        End::Stays(message) => format!("the page stays: {message}"),
+        End::Page(text) => format!("the journey ends on a page: {text}"),
+        End::Wrong(text) => text.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_cancel_button_is_a_cancel() {
+        for (error, description, expected) in [
+            ("access_denied", "AADB2C90091: The user has cancelled", true),
+            ("access_denied", "AADB2C90118: forgot", false),
+            ("server_error", "AADB2C90091: x", false),
+        ] {
+            let end = End::Error {
+                error: error.to_owned(),
+                description: description.to_owned(),
+            };
+            assert_eq!(is_cancel(&end), expected, "{error} {description}");
+        }
+        assert!(!is_cancel(&End::Page(String::new())));
+    }
+}
