@@ -21,6 +21,13 @@ impl Params {
             .filter(|value| !value.is_empty())
     }
 
+    /// As [`Self::get`], whatever the case of the name.
+    pub(super) fn get_folded(&self, name: &str) -> Option<&str> {
+        let mut pairs = self.0.iter();
+        let (known, _) = pairs.find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+        self.get(known)
+    }
+
     /// As [`Self::get`], without white space around it.
     pub(super) fn trimmed(&self, name: &str) -> Option<&str> {
         self.get(name)

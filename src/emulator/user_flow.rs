@@ -544,3 +544,55 @@ fn escaped(text: &str) -> String {
         .replace('>', "&gt;")
         .replace('"', "&quot;")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::check::{self, Options};
+
+    /// Rules that a policy without a tenant cannot keep: B2C never sees it.
+    const NOT_OURS: [u8; 7] = [2, 3, 4, 8, 22, 24, 32];
+
+    fn variants() -> Vec<UserFlow> {
+        let mut all = UserFlow::new("B2C_1_all");
+        all.ask_missing_email = true;
+        all.attributes.push(
+            Attribute::new("extension_Points")
+                .kind(AttributeKind::Integer)
+                .label("Points & \"more\""),
+        );
+        let mut social = UserFlow::new("B2C_1_social");
+        social.local_accounts = false;
+        social.verify_email = false;
+        social.session_scope = SessionScope::Disabled;
+        social.issuer = IssuerForm::Tfp;
+        vec![UserFlow::new("B2C_1_plain"), all, social]
+    }
+
+    #[test]
+    fn every_flow_is_a_policy_that_can_run() {
+        for flow in variants() {
+            let program = program(&flow).unwrap();
+            assert_eq!(program.id, flow.name);
+            let issuer = flow.issuer == IssuerForm::Tfp;
+            let is_tfp = program.tokens.issuer == super::super::engine::rules::IssuerForm::Tfp;
+            assert_eq!(is_tfp, issuer);
+        }
+    }
+
+    #[test]
+    fn what_it_refers_to_is_there() {
+        for flow in variants() {
+            let text = policy(&flow);
+            let set = PolicySet::from_texts([("flow.xml", text.as_str())]);
+            let report = check::check(&set, &Options::default());
+            let found: Vec<_> = report
+                .findings
+                .iter()
+                .filter(|finding| !NOT_OURS.contains(&finding.rule.0))
+                .map(|finding| format!("{}: {}", finding.rule, finding.message))
+                .collect();
+            assert!(found.is_empty(), "{}: {found:#?}", flow.name);
+        }
+    }
+}

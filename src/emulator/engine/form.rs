@@ -67,6 +67,14 @@ pub(crate) struct Field {
     pub(crate) items: Vec<Item>,
 }
 
+impl Field {
+    /// What the pattern says to a text that does not fit it.
+    pub(crate) fn misfit(&self, text: &str) -> Option<&str> {
+        let pattern = self.pattern.as_ref()?;
+        (!pattern::matches(&pattern.expression, text)).then_some(pattern.help.as_str())
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Pattern {
     pub(crate) expression: String,
@@ -321,10 +329,8 @@ impl Form {
             return Err(t.invalid.clone());
         }
         if field.input.is_typed() {
-            if let Some(pattern) = &field.pattern
-                && !pattern::matches(&pattern.expression, text)
-            {
-                return Err(pattern.help.clone());
+            if let Some(help) = field.misfit(text) {
+                return Err(help.to_owned());
             }
             if field.is_verified_email && !is_address(text) {
                 return Err(t.invalid_email.clone());

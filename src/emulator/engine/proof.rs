@@ -74,7 +74,7 @@ impl Journey {
             form.take(&fields, sent);
             form.field_errors.clear();
             let said = match action {
-                ProofAction::Send => self.send_code(tenant, &mut form, &field.claim),
+                ProofAction::Send => self.send_code(tenant, &mut form, field),
                 ProofAction::Verify => {
                     let name = format!("{claim}_ver_input");
                     let typed = sent.trimmed(&name).unwrap_or_default();
@@ -120,7 +120,8 @@ impl Journey {
             .unwrap_or_default()
     }
 
-    fn send_code(&self, tenant: &Tenant, form: &mut Form, claim: &str) -> Said {
+    fn send_code(&self, tenant: &Tenant, form: &mut Form, field: &Field) -> Said {
+        let claim = &field.claim;
         let t = Texts::for_tag(&self.context.tag).1;
         let say = |id: &str, default: &str| self.say(tenant, form, id, default);
         let (invalid, throttled, info) = (
@@ -129,11 +130,15 @@ impl Journey {
             say("ver_info_msg", t.code_sent),
         );
         let address = form.typed.get(claim).cloned();
+        let misfit = address.as_deref().and_then(|address| field.misfit(address));
+        if let Some(help) = misfit {
+            return Said::Error(help.to_owned());
+        }
         let Some(address) = address.filter(|address| is_address(address)) else {
             return Said::Error(invalid);
         };
         let lifetime = self.code_seconds(form);
-        let proof = form.proofs.entry(claim.to_owned()).or_default();
+        let proof = form.proofs.entry(claim.clone()).or_default();
         if proof.sent >= MAX_CODES_SENT {
             return Said::Error(throttled);
         }

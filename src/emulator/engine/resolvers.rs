@@ -78,7 +78,10 @@ pub(crate) fn value(space: &str, key: &str, scene: &Scene<'_>) -> Option<Option<
         ("oidc", "resource") => parameter("resource"),
         ("oidc", "scope") => Some(request.scope.clone()),
         ("oidc", "username") => parameter("username"),
-        ("oauth-kv", _) => parameter(key),
+        ("oauth-kv", _) => {
+            let found = scene.context.parameters.get_folded(key);
+            found.map(str::to_owned)
+        }
         ("oauth2", name) => scene.context.provider_tokens.get(name).cloned(),
         // A journey for OpenID Connect has none of these.
         ("saml" | "saml-subject", _) => None,

@@ -1,6 +1,10 @@
 //! Single sign-on: what a browser's session remembers of technical profiles, by
 //! the provider that keeps it ("Configure single sign-on session providers").
 
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value as Json};
+
 use super::{Scene, bag::Bag, mapping::default_value, program::Program};
 use crate::policy::{
     merge::folded,
@@ -17,6 +21,8 @@ pub(crate) struct Sso {
     /// "Keep me signed in" was ticked: how many seconds it lasts then.
     pub(crate) kept_for: Option<i64>,
     participants: Vec<Participant>,
+    /// By profile: a real provider has a session of its own.
+    told: BTreeMap<String, Map<String, Json>>,
 }
 
 /// What a session profile keeps.
@@ -32,10 +38,6 @@ struct Participant {
 }
 
 impl Sso {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.participants.is_empty()
-    }
-
     /// What the session answers in a profile's place. Only the default provider
     /// does that.
     pub(super) fn answer(&self, scene: Scene<'_>, profile: TechnicalProfile<'_>) -> Option<Bag> {
@@ -77,17 +79,13 @@ impl Sso {
         remembered.next().map(|(exchange, _)| exchange)
     }
 
-    /// What an external login kept: whom its provider told of.
-    pub(crate) fn external_login(
-        &self,
-        scene: Scene<'_>,
-        profile: TechnicalProfile<'_>,
-    ) -> Option<&Bag> {
-        let (manager, kind) = manager(scene.program, profile)?;
-        if kind != SessionKind::ExternalLogin {
-            return None;
-        }
-        Some(&self.find(&scope(scene)?, manager.id())?.claims)
+    /// What the played provider told last, in this browser.
+    pub(crate) fn told_by(&self, profile: &str) -> Option<&Map<String, Json>> {
+        self.told.get(&folded(profile))
+    }
+
+    pub(super) fn remember_told(&mut self, profile: &str, told: &Map<String, Json>) {
+        self.told.insert(folded(profile), told.clone());
     }
 
     /// Keeps what a profile that went well says is to be kept.

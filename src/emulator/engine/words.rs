@@ -13,9 +13,23 @@ pub(crate) struct Words<'a> {
     /// The resources of the page's content definition, the nearest language
     /// first.
     resources: Vec<LocalizedResources<'a>>,
+    /// Whose metadata (`language.button_continue`) count after them.
+    profile: Option<TechnicalProfile<'a>>,
 }
 
 impl<'a> Words<'a> {
+    /// Of the page of a profile.
+    pub(crate) fn on(
+        scene: &Scene<'a>,
+        content_definition: Option<&str>,
+        profile: TechnicalProfile<'a>,
+    ) -> Self {
+        Self {
+            profile: Some(profile),
+            ..Self::of(scene, content_definition)
+        }
+    }
+
     pub(crate) fn of(scene: &Scene<'a>, content_definition: Option<&str>) -> Self {
         let definition =
             content_definition.and_then(|id| scene.program.effective.content_definition(id));
@@ -37,7 +51,10 @@ impl<'a> Words<'a> {
                 resources.push(found);
             }
         }
-        Self { resources }
+        Self {
+            resources,
+            profile: None,
+        }
     }
 
     fn string(&self, kind: &str, element: Option<&str>, id: &str) -> Option<&'a str> {
@@ -47,7 +64,8 @@ impl<'a> Words<'a> {
 
     /// A word of the page itself: `button_continue`, `heading`.
     pub(crate) fn ux(&self, id: &str) -> Option<&'a str> {
-        self.string("UxElement", None, id)
+        let own = || self.profile?.metadata(&format!("language.{id}"));
+        self.string("UxElement", None, id).or_else(own)
     }
 
     /// What a claim is called: `DisplayName`, `UserHelpText`, `PatternHelpText`.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use actix_web::{HttpResponse, http::StatusCode};
 use askama::Template;
+use serde_json::Value;
 
 use super::{
     Visit,
@@ -165,11 +166,11 @@ fn texts(visit: &Visit) -> &'static Texts {
 
 fn self_asserted(tenant: &Tenant, visit: &Visit, form: &Form) -> String {
     let scene = visit.journey.scene(tenant);
-    let words = Words::of(&scene, form.content_definition.as_deref());
     let t = texts(visit);
     let Some(profile) = scene.program.profile(&form.profile) else {
         return String::new();
     };
+    let words = Words::on(&scene, form.content_definition.as_deref(), profile);
     let fields = form::fields(&scene, &profile, &words);
     let say = |id: &str, default: &str| words.ux(id).unwrap_or(default).to_owned();
     let shows = |setting: &str| profile.metadata_flag(setting).unwrap_or(true);
@@ -190,10 +191,14 @@ fn self_asserted(tenant: &Tenant, visit: &Visit, form: &Form) -> String {
 
 fn unified(tenant: &Tenant, visit: &Visit, choice: &Choice) -> String {
     let scene = visit.journey.scene(tenant);
-    let words = Words::of(&scene, choice.content_definition.as_deref());
     let t = texts(visit);
     let local = choice.local.as_ref();
     let profile = local.and_then(|form| scene.program.profile(&form.profile));
+    let page = choice.content_definition.as_deref();
+    let words = match profile {
+        Some(profile) => Words::on(&scene, page, profile),
+        None => Words::of(&scene, page),
+    };
     let fields = profile.map(|profile| form::fields(&scene, &profile, &words));
     let inputs = match (local, &fields) {
         (Some(form), Some(fields)) => inputs(fields, form, &words, t),
@@ -240,7 +245,7 @@ fn at_provider(tenant: &Tenant, visit: &Visit, at: &AtProvider) -> String {
     let Some(profile) = scene.program.profile(&at.profile) else {
         return String::new();
     };
-    let before = visit.journey.sso.external_login(scene, profile);
+    let before = visit.journey.sso.told_by(profile.id());
     let hint = scene.context.request.login_hint.clone();
     let told = provider::told(scene.program, &profile);
     let inputs: Vec<Told<'_>> = told
@@ -248,7 +253,12 @@ fn at_provider(tenant: &Tenant, visit: &Visit, at: &AtProvider) -> String {
         .map(|told| {
             let claim_type = scene.program.claim_type(told.claim);
             let label = claim_type.and_then(|claim| claim.display_name());
-            let known = before.and_then(|bag| bag.get(told.claim)).map(|v| v.text());
+            let known = before
+                .and_then(|before| before.get(told.name))
+                .map(|known| match known {
+                    Value::String(text) => text.clone(),
+                    other => other.to_string(),
+                });
             let hinted = hint.clone().filter(|_| told.part == Part::Email);
             Told {
                 claim: told.claim,
@@ -316,7 +326,11 @@ fn control(field: &Field, form: &Form, state: ProofState) -> Control {
             .map(|(at, item)| Choosable {
                 id: format!("{}_{at}", field.claim),
                 value: item.value.clone(),
-                text: item.text.clone(),
+                // A tick may say no more than what the claim is called.
+                text: match item.text.is_empty() {
+                    true => field.label.clone(),
+                    false => item.text.clone(),
+                },
                 is_chosen: match ticked {
                     Some(ticked) => ticked.contains(&item.value),
                     None => item.value == value,
