@@ -2,6 +2,7 @@
 //! the others from running.
 
 mod fill;
+mod keys;
 mod local;
 mod samples;
 
@@ -13,7 +14,7 @@ use std::{
 
 use uuid::Uuid;
 
-pub(crate) use self::fill::Filled;
+pub(crate) use self::{fill::Filled, keys::missing_keys};
 use self::{fill::Filler, local::Home};
 pub(crate) use super::engine::support::Obstacle;
 use super::{
@@ -38,6 +39,21 @@ pub struct Policies {
     pub(crate) programs: Vec<Arc<Program>>,
     /// Those that are not served, told on the index page.
     pub(crate) refused: Vec<Refused>,
+}
+
+impl Policies {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.programs.is_empty()
+    }
+
+    /// The ids of those that are served.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.programs.iter().map(|program| program.id.as_str())
+    }
+
+    pub(crate) fn refused(&self) -> &[Refused] {
+        &self.refused
+    }
 }
 
 /// A policy that the emulator does not run.

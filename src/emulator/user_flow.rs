@@ -77,6 +77,10 @@ const TRANSFORMATIONS: &str = r#"
 <ClaimsTransformation Id="CreateEmails" TransformationMethod="AddItemToStringCollection">
 <InputClaims><InputClaim ClaimTypeReferenceId="email" TransformationClaimType="item"/><InputClaim ClaimTypeReferenceId="emails" TransformationClaimType="collection"/></InputClaims>
 <OutputClaims><OutputClaim ClaimTypeReferenceId="emails" TransformationClaimType="collection"/></OutputClaims>
+</ClaimsTransformation>
+<ClaimsTransformation Id="FirstOfEmails" TransformationMethod="GetSingleItemFromStringCollection">
+<InputClaims><InputClaim ClaimTypeReferenceId="emails" TransformationClaimType="collection"/></InputClaims>
+<OutputClaims><OutputClaim ClaimTypeReferenceId="email" TransformationClaimType="extractedItem"/></OutputClaims>
 </ClaimsTransformation>"#;
 
 const PAGES: &str = r#"
@@ -260,15 +264,17 @@ fn profiles(flow: &UserFlow) -> String {
 <PersistedClaims><PersistedClaim ClaimTypeReferenceId="email" PartnerClaimType="signInNames.emailAddress"/><PersistedClaim ClaimTypeReferenceId="newPassword" PartnerClaimType="password"/><PersistedClaim ClaimTypeReferenceId="displayName" DefaultValue="unknown"/>{persisted}</PersistedClaims>
 <OutputClaims>{made}<OutputClaim ClaimTypeReferenceId="authenticationSource" DefaultValue="localAccountAuthentication"/></OutputClaims></TechnicalProfile>
 <TechnicalProfile Id="Write-Federated"><DisplayName>Create</DisplayName>{directory}<Metadata><Item Key="Operation">Write</Item><Item Key="RaiseErrorIfClaimsPrincipalAlreadyExists">true</Item></Metadata>
+<InputClaimsTransformations><InputClaimsTransformation ReferenceId="CreateEmails"/></InputClaimsTransformations>
 <InputClaims><InputClaim ClaimTypeReferenceId="alternativeSecurityId" Required="true"/></InputClaims>
-<PersistedClaims><PersistedClaim ClaimTypeReferenceId="alternativeSecurityId"/><PersistedClaim ClaimTypeReferenceId="email" PartnerClaimType="mail"/><PersistedClaim ClaimTypeReferenceId="displayName" DefaultValue="unknown"/>{persisted}</PersistedClaims>
+<PersistedClaims><PersistedClaim ClaimTypeReferenceId="alternativeSecurityId"/><PersistedClaim ClaimTypeReferenceId="emails" PartnerClaimType="otherMails"/><PersistedClaim ClaimTypeReferenceId="displayName" DefaultValue="unknown"/>{persisted}</PersistedClaims>
 <OutputClaims>{made}</OutputClaims></TechnicalProfile>
 <TechnicalProfile Id="Read-Federated"><DisplayName>Find</DisplayName>{directory}<Metadata><Item Key="Operation">Read</Item><Item Key="RaiseErrorIfClaimsPrincipalDoesNotExist">false</Item></Metadata>
 <InputClaims><InputClaim ClaimTypeReferenceId="alternativeSecurityId" Required="true"/></InputClaims><OutputClaims><OutputClaim ClaimTypeReferenceId="objectId"/></OutputClaims></TechnicalProfile>
 <TechnicalProfile Id="Read-Local"><DisplayName>Read</DisplayName>{directory}<Metadata><Item Key="Operation">Read</Item><Item Key="RaiseErrorIfClaimsPrincipalDoesNotExist">true</Item></Metadata>
 <InputClaims><InputClaim ClaimTypeReferenceId="objectId" Required="true"/></InputClaims><OutputClaims><OutputClaim ClaimTypeReferenceId="email" PartnerClaimType="signInNames.emailAddress"/>{read}</OutputClaims></TechnicalProfile>
 <TechnicalProfile Id="Read-Account"><DisplayName>Read</DisplayName>{directory}<Metadata><Item Key="Operation">Read</Item><Item Key="RaiseErrorIfClaimsPrincipalDoesNotExist">true</Item></Metadata>
-<InputClaims><InputClaim ClaimTypeReferenceId="objectId" Required="true"/></InputClaims><OutputClaims><OutputClaim ClaimTypeReferenceId="email" PartnerClaimType="mail"/>{read}</OutputClaims></TechnicalProfile>
+<InputClaims><InputClaim ClaimTypeReferenceId="objectId" Required="true"/></InputClaims><OutputClaims><OutputClaim ClaimTypeReferenceId="emails" PartnerClaimType="otherMails"/>{read}</OutputClaims>
+<OutputClaimsTransformations><OutputClaimsTransformation ReferenceId="FirstOfEmails"/></OutputClaimsTransformations></TechnicalProfile>
 <TechnicalProfile Id="Emails"><DisplayName>Addresses</DisplayName><Protocol Name="Proprietary" Handler="{transformation}"/><OutputClaims><OutputClaim ClaimTypeReferenceId="emails"/></OutputClaims><OutputClaimsTransformations><OutputClaimsTransformation ReferenceId="CreateEmails"/></OutputClaimsTransformations></TechnicalProfile>
 {connectors}
 {sessions}
@@ -422,7 +428,10 @@ fn steps(flow: &UserFlow) -> String {
     steps.push(step(exists("objectId"), exchange("Write-Federated")));
     steps.push(step(federated(), exchange("Read-Local")));
     steps.push(step(local(), exchange("Read-Account")));
-    steps.push(step(missing("email"), exchange("Emails")));
+    steps.push(step(
+        both(missing("email"), exists("emails")),
+        exchange("Emails"),
+    ));
     steps.push(step(String::new(), exchange("PreTokenIssuance")));
     steps.push(step(String::new(), exchange("Session")));
     steps.push("Type=\"SendClaims\" CpimIssuerTechnicalProfileReferenceId=\"Token\">".to_owned());

@@ -23,7 +23,8 @@ pub(crate) enum PageText {
     /// the arguments.
     Named {
         key: &'static str,
-        default: &'static str,
+        /// Of the profile that failed, where it has such an item itself.
+        default: Box<str>,
         arguments: Vec<String>,
     },
     /// `Unable to validate the information provided.`
@@ -54,7 +55,7 @@ impl Failure {
         code: &'static str,
         text: impl Into<String>,
         key: &'static str,
-        default: &'static str,
+        default: impl Into<Box<str>>,
     ) -> Self {
         Self {
             error: "server_error",
@@ -62,7 +63,7 @@ impl Failure {
             text: text.into(),
             page: PageText::Named {
                 key,
-                default,
+                default: default.into(),
                 arguments: Vec::new(),
             },
         }

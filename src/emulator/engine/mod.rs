@@ -21,6 +21,8 @@ pub(crate) mod session;
 pub(crate) mod support;
 pub(crate) mod trace;
 mod transformations;
+#[cfg(test)]
+pub(crate) mod trial;
 pub(crate) mod value;
 pub(crate) mod words;
 

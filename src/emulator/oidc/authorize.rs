@@ -281,6 +281,7 @@ pub(in crate::emulator) fn deliver(
 ) -> Result<Delivery, OAuthError> {
     let request = &context.request;
     let grant = Grant {
+        base_url: context.base_url.clone(),
         claims: issued.claims,
         subject: issued.subject,
         object_id: issued.object_id.and_then(|id| id.parse().ok()),

@@ -61,7 +61,7 @@ fn respond_with_tokens(
         return Err(OAuthError::new("invalid_request", "AADB2C90122", text));
     }
     let application = client(tenant, request, &form)?;
-    let grant = match required(&form, "grant_type")? {
+    let mut grant = match required(&form, "grant_type")? {
         "authorization_code" => redeem_code(tenant, program, application, &form)?,
         "refresh_token" => redeem_refresh_token(tenant, program, application, &form)?,
         other => {
@@ -81,6 +81,7 @@ fn respond_with_tokens(
                     reauthenticate and try again.";
         return Err(OAuthError::new("invalid_grant", "AADB2C90128", text));
     }
+    grant.base_url = tenant.base_url_for(request).to_owned();
     token_response(tenant, program, grant).map_err(OAuthError::internal)
 }
 
