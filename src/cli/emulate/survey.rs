@@ -52,7 +52,7 @@ enum Format {
 }
 
 impl SurveyCommand {
-    pub(super) async fn run(self) -> Result<ExitCode, Failure> {
+    pub(super) async fn run(&self) -> Result<ExitCode, Failure> {
         if let Some(folder) = &self.traces {
             fs::create_dir_all(folder)?;
         }

@@ -27,17 +27,16 @@ use futures_util::{StreamExt, stream};
 use reqwest::{Client, redirect};
 
 pub(crate) use self::report::{Amount, Report, text};
-pub use self::story::StoryError;
 use self::{
     browser::REDIRECT_URI,
     desk::Desk,
     report::{ObstacleKind, Party, Verdict, Way},
     sets::{Checkout, Known},
-    story::Story,
+    story::{Story, StoryError},
     ways::{Ground, Which},
 };
 use super::{
-    Application, Policies, Settings,
+    Application, Policies, Settings, missing_keys,
     policies::{self, LoadError, Loaded, Obstacle, Request},
     start,
 };
@@ -330,6 +329,8 @@ async fn walk_ways(
     let client_id = client_id.unwrap_or(CLIENT_ID).to_owned();
     let mut settings = Settings::new(TENANT);
     settings.user_flows.clear();
+    let keys = missing_keys(&policies, &settings.policy_keys);
+    settings.policy_keys = keys.map_err(|error| error.to_string())?;
     settings.policies = policies;
     settings.applications = applications(&client_id, story);
     let emulator = start(settings).await.map_err(|error| error.to_string())?;

@@ -255,8 +255,10 @@ impl<'a> Robot<'a> {
 
     /// Minds what the page says is wrong: an end, or something to do otherwise.
     fn mind(&mut self, page: &Page) -> Option<End> {
-        let message = page.errors.first()?;
-        let stays = || Some(End::Stays(message.clone()));
+        if page.errors.is_empty() {
+            return None;
+        }
+        let stays = || Some(End::Stays(page.errors.join(" / ")));
         self.tries += 1;
         if self.errand.patience == Patience::None || self.tries > MAX_TRIES {
             return stays();

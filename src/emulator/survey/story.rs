@@ -117,7 +117,7 @@ pub(super) struct Called {
 
 /// Why a story cannot be told.
 #[derive(Debug, thiserror::Error)]
-pub enum StoryError {
+pub(crate) enum StoryError {
     #[error("{} cannot be read: {}", .0.display(), .1)]
     Unreadable(PathBuf, #[source] io::Error),
     #[error("{}: {}", .0.display(), .1)]

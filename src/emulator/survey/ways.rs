@@ -57,14 +57,6 @@ impl Which {
             Self::Cancelled => &story.cancelled,
         }
     }
-
-    fn goal(self) -> Goal {
-        match self {
-            Self::Happy => Goal::Token,
-            Self::Refused => Goal::Refusal,
-            Self::Cancelled => Goal::Cancel,
-        }
-    }
 }
 
 /// A way while it is walked.
@@ -214,9 +206,22 @@ impl Walking<'_> {
                 let text = format!("visit {}: {}", number + 1, wrong.join("; "));
                 return Ok((Outcome::Wrong, text));
             }
+            self.remember(&end);
             ends.push(told(&end));
         }
         Ok((Outcome::Done, ends.join("; then ")))
+    }
+
+    /// Later visits may name what the token had: `{{token.sub}}`.
+    fn remember(&mut self, end: &End) {
+        let End::Token(claims) = end else {
+            return;
+        };
+        for (name, value) in claims {
+            if let Some(text) = value.as_str() {
+                self.memory.keep(&format!("token.{name}"), text);
+            }
+        }
     }
 
     fn typed(&self, visit: &Visit) -> BTreeMap<String, super::story::Typed> {
