@@ -137,6 +137,7 @@ pub(crate) fn context() -> Context {
         tag: "en-US".to_owned(),
         ip_address: "127.0.0.1".to_owned(),
         host: "localhost".to_owned(),
+        base_url: "http://localhost:4711".to_owned(),
         started: 0,
         auth_time: 0,
         keep_signed_in: false,

@@ -167,7 +167,9 @@ impl Trial {
 pub(super) fn refused(failure: &Failure) -> Option<&'static str> {
     match failure.page {
         PageText::Named { key, .. } => Some(key),
-        PageText::Said(_) | PageText::Generic | PageText::Blocks { .. } => None,
+        PageText::Said(_) | PageText::Generic | PageText::Technical | PageText::Blocks { .. } => {
+            None
+        }
     }
 }
 
