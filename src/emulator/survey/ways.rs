@@ -200,13 +200,13 @@ impl Walking<'_> {
             };
             let (end, seen) = self.visit(visit, errand).await?;
             let mut wrong = self.unlike(visit, &end, &seen);
+            self.remember(&end);
             wrong.extend(self.not_in_directory(&visit.directory).await?);
             wrong.extend(self.not_called(&visit.calls).await?);
             if !wrong.is_empty() {
                 let text = format!("visit {}: {}", number + 1, wrong.join("; "));
                 return Ok((Outcome::Wrong, text));
             }
-            self.remember(&end);
             ends.push(told(&end));
         }
         Ok((Outcome::Done, ends.join("; then ")))
