@@ -20,12 +20,14 @@ mod https;
 mod index;
 mod judge;
 mod keys;
+mod names;
 mod oidc;
 mod pages;
 mod params;
 mod policies;
 mod policy_call;
 mod policy_keys;
+mod rest_rules;
 mod settings;
 mod state;
 pub(crate) mod survey;
@@ -40,6 +42,7 @@ use std::{
     io,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
+    sync::Arc,
     thread,
 };
 
@@ -69,6 +72,7 @@ pub use policy_call::{
     PolicyPlace, PolicyReport, ScalarVariant, SendClaimsIn, UrlVariant,
 };
 pub use policy_keys::PolicyKey;
+pub use rest_rules::{RestFault, RestRule, ScriptedReply};
 pub use settings::{
     AccessTokenVariant, Application, Attribute, AttributeKind, Connector, Connectors,
     FederatedIdentity, Fidelity, IssuerForm, LocalVariant, NumberVariant, PolicyClaim,
@@ -299,6 +303,7 @@ fn client(roots: &[String], identity: Option<&str>) -> reqwest::Result<reqwest::
     let mut builder = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
+        .dns_resolver(Arc::new(names::Names))
         .pool_max_idle_per_host(0)
         .http1_only();
     if !certificates.is_empty() {

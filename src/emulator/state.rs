@@ -27,6 +27,8 @@ use super::{
     entra::EntraKeys,
     keys::{KeyError, Signature, SigningKey},
     policies::Refused,
+    policy_keys::PolicyKeys,
+    rest_rules::RestRules,
     settings::{Application, Attribute, Connectors, Fidelity, SeedUser, UserFlow, Variants},
     user_flow,
     visit::Visit,
@@ -59,6 +61,8 @@ pub(super) struct Tenant {
     pub(super) http: reqwest::Client,
     pub(super) connector_roots: Vec<String>,
     pub(super) fidelity: Fidelity,
+    pub(super) policy_keys: PolicyKeys,
+    initial_rest_rules: RestRules,
     seed: Vec<SeedUser>,
     initial_variants: Variants,
     store: Option<Store>,
@@ -81,6 +85,7 @@ pub(super) struct State {
     pub(super) scripts: VecDeque<TokenScript>,
     pub(super) faults: Faults,
     pub(super) variants: Variants,
+    pub(super) rest_rules: RestRules,
     /// The first one signs; all are published.
     pub(super) keys: VecDeque<Arc<SigningKey>>,
     pub(super) clock_offset: i64,
@@ -267,6 +272,10 @@ impl Tenant {
             ),
         };
         let programs = programs(&settings)?;
+        let rest_rules = RestRules::new(settings.rest_rules)
+            .map_err(|why| StartError::Settings(format!("`rest_rules`: {why}")))?;
+        let mut state = State::new(connectors, directory, settings.variants.clone(), keys);
+        state.rest_rules = rest_rules.clone();
         let tenant = Self {
             programs,
             base_url: parts.base_url,
@@ -281,15 +290,17 @@ impl Tenant {
             http: parts.http,
             connector_roots: settings.connector_roots,
             fidelity: settings.fidelity,
+            policy_keys: settings.policy_keys.into(),
+            initial_rest_rules: rest_rules,
             seed: settings.seed,
-            initial_variants: settings.variants.clone(),
+            initial_variants: settings.variants,
             store: settings.state_file.map(|path| Store {
                 path,
                 port: parts.port,
                 written: Mutex::new(()),
             }),
             entra_keys: Mutex::new(None),
-            state: Mutex::new(State::new(connectors, directory, settings.variants, keys)),
+            state: Mutex::new(state),
         };
         tenant.save().map_err(StartError::StateFile)?;
         Ok(tenant)
@@ -428,6 +439,7 @@ impl Tenant {
         let connectors = std::mem::take(&mut state.connectors);
         let keys = std::mem::take(&mut state.keys);
         *state = State::new(connectors, directory, self.initial_variants.clone(), keys);
+        state.rest_rules = self.initial_rest_rules.clone();
         drop(state);
         self.save_or_log();
         Ok(())
@@ -491,6 +503,7 @@ impl State {
             scripts: VecDeque::new(),
             faults: Faults::default(),
             variants,
+            rest_rules: RestRules::default(),
             keys,
             clock_offset: 0,
             audit_number: 0,

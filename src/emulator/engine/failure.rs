@@ -27,6 +27,12 @@ pub(crate) enum PageText {
         default: Box<str>,
         arguments: Vec<String>,
     },
+    /// Words of the policy for a call that failed: of each in turn the localized
+    /// string of the page, then the called profile's own metadata item.
+    FirstOf {
+        texts: Vec<OwnWords>,
+        default: String,
+    },
     /// `Unable to validate the information provided.`
     Generic,
     /// No page stays, nor is the application told: the journey ends on a page
@@ -37,6 +43,15 @@ pub(crate) enum PageText {
         title: Option<String>,
         message: String,
     },
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct OwnWords {
+    pub(crate) key: &'static str,
+    /// What the called profile's metadata say.
+    pub(crate) own: Option<String>,
+    /// For `{0}`, `{1}`, … in either.
+    pub(crate) arguments: Vec<String>,
 }
 
 impl Failure {
@@ -73,7 +88,10 @@ impl Failure {
     pub(crate) fn ends_the_journey(&self) -> bool {
         match self.page {
             PageText::Technical | PageText::Blocks { .. } => true,
-            PageText::Said(_) | PageText::Named { .. } | PageText::Generic => false,
+            PageText::Said(_)
+            | PageText::Named { .. }
+            | PageText::FirstOf { .. }
+            | PageText::Generic => false,
         }
     }
 

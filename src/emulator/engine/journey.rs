@@ -455,7 +455,7 @@ impl Journey {
     ) -> Flow {
         let mut record = profile::record(program, &issuer);
         let inputs = mapping::inputs(&self.scene(tenant), &issuer, &mut record);
-        self.happened(Happening::Profile(record));
+        self.happened(Happening::Profile(Box::new(record)));
         let inputs = match inputs {
             Ok(inputs) => inputs,
             Err(failure) => return Flow::failed(&failure),
@@ -495,7 +495,10 @@ impl Flow {
                 title: title.clone(),
                 message: message.clone(),
             },
-            PageText::Said(_) | PageText::Named { .. } | PageText::Generic => End::Error(error()),
+            PageText::Said(_)
+            | PageText::Named { .. }
+            | PageText::FirstOf { .. }
+            | PageText::Generic => End::Error(error()),
         })
     }
 }

@@ -91,6 +91,9 @@ pub(super) fn take(
     given: &Given,
     record: &mut ProfileRecord,
 ) -> Result<Bag, Failure> {
+    if given.is_of_nobody() {
+        return Ok(Bag::default());
+    }
     let mut set = mapping::outputs(&scene, &profile, given, record)?;
     let mut all = scene.bag.clone();
     all.extend(&set);

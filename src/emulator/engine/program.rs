@@ -35,11 +35,11 @@ pub(crate) struct Program {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotRunnable {
     #[error("it has no RelyingParty")]
-    NoRelyingParty,
+    RelyingParty,
     #[error("its RelyingParty names no DefaultUserJourney")]
-    NoJourneyNamed,
+    JourneyNamed,
     #[error("its journey {0} is not there")]
-    NoJourney(String),
+    Journey(String),
 }
 
 impl Program {
@@ -48,13 +48,11 @@ impl Program {
         effective: Arc<Effective>,
         sources: Arc<Sources>,
     ) -> Result<Self, NotRunnable> {
-        let party = effective
-            .relying_party()
-            .ok_or(NotRunnable::NoRelyingParty)?;
-        let journey = party.default_journey().ok_or(NotRunnable::NoJourneyNamed)?;
+        let party = effective.relying_party().ok_or(NotRunnable::RelyingParty)?;
+        let journey = party.default_journey().ok_or(NotRunnable::JourneyNamed)?;
         let journey = journey.to_owned();
         if effective.journey(&journey).is_none() {
-            return Err(NotRunnable::NoJourney(journey));
+            return Err(NotRunnable::Journey(journey));
         }
         Ok(Self {
             id: effective.policy_id().unwrap_or_default().to_owned(),

@@ -69,7 +69,7 @@ impl Journey {
         if let Err(failure) = &filled {
             profile::fail(&mut record, failure);
         }
-        self.happened(Happening::Profile(record));
+        self.happened(Happening::Profile(Box::new(record)));
         let inputs = filled?;
         let mut form = Form {
             exchange: exchange.to_owned(),
@@ -302,11 +302,11 @@ impl Journey {
             let looked = precondition::look(&scene, validation.preconditions());
             if precondition::skips(&looked) {
                 record.skipped_by = looked.last().cloned();
-                self.happened(Happening::Profile(record));
+                self.happened(Happening::Profile(Box::new(record)));
                 continue;
             }
             let done = profile::run(scene, profile, CallPlace::Validation, &mut record).await;
-            self.happened(Happening::Profile(record));
+            self.happened(Happening::Profile(Box::new(record)));
             match done {
                 Ok(set) => {
                     scope.extend(&set);
@@ -382,13 +382,13 @@ impl Journey {
             Ok(transformed) => {
                 set.extend(&transformed);
                 record.outputs = seen(&set, |id| program.is_secret(id));
-                self.happened(Happening::Profile(record));
+                self.happened(Happening::Profile(Box::new(record)));
                 self.bag.extend(&set);
                 Ok(())
             }
             Err(failure) => {
                 profile::fail(&mut record, &failure);
-                self.happened(Happening::Profile(record));
+                self.happened(Happening::Profile(Box::new(record)));
                 Err(failure)
             }
         }

@@ -167,9 +167,11 @@ impl Trial {
 pub(super) fn refused(failure: &Failure) -> Option<&'static str> {
     match failure.page {
         PageText::Named { key, .. } => Some(key),
-        PageText::Said(_) | PageText::Generic | PageText::Technical | PageText::Blocks { .. } => {
-            None
-        }
+        PageText::Said(_)
+        | PageText::FirstOf { .. }
+        | PageText::Generic
+        | PageText::Technical
+        | PageText::Blocks { .. } => None,
     }
 }
 
