@@ -3,9 +3,13 @@
 //! README.md beside the stories (`tests/stories`) tells what a policy may need.
 
 mod browser;
+mod buttons;
+mod come_true;
 mod desk;
+mod ends;
 mod expect;
 mod filling;
+mod hands;
 mod html;
 mod page;
 mod report;
@@ -36,7 +40,7 @@ use self::{
     ways::{Ground, Which},
 };
 use super::{
-    Application, Policies, Settings, missing_keys,
+    Application, Fidelity, Policies, Settings, missing_keys,
     policies::{self, LoadError, Loaded, Obstacle, Request},
     start,
 };
@@ -328,6 +332,9 @@ async fn walk_ways(
     let client_id = story.and_then(|story| story.client_id.as_deref());
     let client_id = client_id.unwrap_or(CLIENT_ID).to_owned();
     let mut settings = Settings::new(TENANT);
+    if story.is_some_and(|story| story.lenient) {
+        settings.fidelity = Fidelity::Lenient;
+    }
     settings.user_flows.clear();
     let keys = missing_keys(&policies, &settings.policy_keys);
     settings.policy_keys = keys.map_err(|error| error.to_string())?;

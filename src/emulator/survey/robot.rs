@@ -5,14 +5,16 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use reqwest::Client;
-use serde_json::{Map, Value};
 use url::Url;
 
 use super::{
     browser::{BrowseError, Browser, Landed},
+    buttons::{sent, way_in},
     desk::{Desk, DeskError},
+    ends::End,
     expect::Memory,
-    filling::{Entry, Person, WRONG_PASSWORD, entry},
+    filling::{Person, WRONG_PASSWORD},
+    hands::Hands,
     page::{Button, Input, Kind, Page, Shape},
     report::Step,
     story::Typed,
@@ -62,23 +64,6 @@ pub(super) enum Patience {
     All,
 }
 
-/// Where a visit ended.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum End {
-    Token(Map<String, Value>),
-    /// The application is told.
-    Error {
-        error: String,
-        description: String,
-    },
-    /// A page stays, and says why.
-    Stays(String),
-    /// A page that leads nowhere, with all that it says.
-    Page(String),
-    /// What should not be.
-    Wrong(String),
-}
-
 /// What stops the robot itself.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RobotError {
@@ -106,14 +91,12 @@ pub(super) struct Robot<'a> {
     pub(super) metadata: &'a Metadata,
     pub(super) asked: &'a Asked,
     pub(super) memory: &'a mut Memory,
-    pub(super) errand: Errand,
     pub(super) seen: Seen,
-    /// Who types.
-    person: Person,
-    is_new: bool,
-    has_chosen_person: bool,
-    /// By input: how often what was typed was refused.
-    refused: BTreeMap<String, usize>,
+    goal: Goal,
+    is_returning: bool,
+    patience: Patience,
+    press: VecDeque<String>,
+    hands: Hands,
     tries: usize,
     /// The local form, or a sign-up, did not do: another way in is looked for.
     shuns_local: bool,
@@ -139,12 +122,12 @@ impl<'a> Robot<'a> {
             metadata,
             asked,
             memory,
-            person: errand.known.clone(),
-            errand,
+            goal: errand.goal,
+            is_returning: errand.is_returning,
+            patience: errand.patience,
+            press: errand.press,
+            hands: Hands::new(errand.known, errand.new, errand.typed),
             seen: Seen::default(),
-            is_new: false,
-            has_chosen_person: false,
-            refused: BTreeMap::new(),
             tries: 0,
             shuns_local: false,
         }
@@ -160,7 +143,7 @@ impl<'a> Robot<'a> {
             };
             self.saw(&url, &page);
             if page.kind == Kind::Other {
-                return Ok(over(status, &page));
+                return Ok(End::over(status, &page));
             }
             match self.act(&page).await? {
                 Act::Stop(end) => return Ok(end),
@@ -242,7 +225,7 @@ impl<'a> Robot<'a> {
         if let Some(end) = self.mind(page) {
             return Ok(Act::Stop(end));
         }
-        let may_cancel = self.errand.goal == Goal::Cancel && page.kind != Kind::Provider;
+        let may_cancel = self.goal == Goal::Cancel && page.kind != Kind::Provider;
         if may_cancel && let Some(cancel) = page.button("cancel") {
             return Ok(Act::Press(cancel, sent(page, Vec::new(), cancel)));
         }
@@ -260,51 +243,33 @@ impl<'a> Robot<'a> {
         }
         let stays = || Some(End::Stays(page.errors.join(" / ")));
         self.tries += 1;
-        if self.errand.patience == Patience::None || self.tries > MAX_TRIES {
+        if self.patience == Patience::None || self.tries > MAX_TRIES {
             return stays();
         }
-        let forced = |input: &Input| self.errand.typed.contains_key(&input.id.to_lowercase());
         let mut wrong = page.inputs.iter().filter(|input| input.is_wrong).peekable();
         if wrong.peek().is_some() {
-            let ours: Vec<&Input> = wrong.filter(|input| !forced(input)).collect();
+            let ours: Vec<&Input> = wrong.filter(|input| !self.hands.is_told(input)).collect();
             if ours.is_empty() {
                 return stays();
             }
             for input in ours {
-                *self.refused.entry(input.id.clone()).or_default() += 1;
+                self.hands.was_refused(input);
             }
             return None;
         }
-        if self.errand.patience == Patience::Fields {
+        if self.patience == Patience::Fields {
             return stays();
         }
         match page.kind {
             Kind::Choice => self.shuns_local = true,
-            Kind::SelfAsserted | Kind::Provider | Kind::FormPost | Kind::Other => self.swap(),
+            Kind::SelfAsserted | Kind::Provider | Kind::FormPost | Kind::Other => self.hands.swap(),
         }
         None
     }
 
-    /// It is somebody else who types from now on.
-    fn swap(&mut self) {
-        let is_new = !self.is_new;
-        self.be(is_new);
-        let ids = self.refused.values_mut();
-        ids.for_each(|times| *times = 0);
-    }
-
-    fn be(&mut self, is_new: bool) {
-        self.is_new = is_new;
-        self.has_chosen_person = true;
-        self.person = match is_new {
-            true => self.errand.new.clone(),
-            false => self.errand.known.clone(),
-        };
-    }
-
     /// A page with several ways in.
     fn choose<'p>(&mut self, page: &'p Page) -> Act<'p> {
-        if let Some(wanted) = self.errand.press.pop_front() {
+        if let Some(wanted) = self.press.pop_front() {
             return self.press_wanted(page, &wanted);
         }
         let has_form = page
@@ -314,13 +279,13 @@ impl<'a> Robot<'a> {
         let next = page
             .button("next")
             .filter(|_| has_form && !self.shuns_local);
-        let wants_refusal = self.errand.goal == Goal::Refusal;
-        if let Some(next) = next.filter(|_| wants_refusal || self.errand.is_returning) {
+        let wants_refusal = self.goal == Goal::Refusal;
+        if let Some(next) = next.filter(|_| wants_refusal || self.is_returning) {
             return self.sign_in(page, next);
         }
-        let create = page.button("createAccount").filter(|_| !self.is_new);
+        let create = page.button("createAccount").filter(|_| !self.hands.is_new);
         if let Some(create) = create {
-            self.be(true);
+            self.hands.be(true);
             return Act::Press(create, sent(page, Vec::new(), create));
         }
         if let Some(next) = next {
@@ -329,7 +294,7 @@ impl<'a> Robot<'a> {
         match way_in(page, self.shuns_local) {
             Some(button) => {
                 if button.id.to_lowercase().contains("signup") {
-                    self.be(true);
+                    self.hands.be(true);
                 }
                 Act::Press(button, sent(page, Vec::new(), button))
             }
@@ -354,17 +319,17 @@ impl<'a> Robot<'a> {
             return self.sign_in(page, button);
         }
         if button.id == "createAccount" || button.id.to_lowercase().contains("signup") {
-            self.be(true);
+            self.hands.be(true);
         }
         Act::Press(button, sent(page, Vec::new(), button))
     }
 
     fn sign_in<'p>(&mut self, page: &'p Page, button: &'p Button) -> Act<'p> {
-        if !self.errand.is_returning {
-            self.be(false);
+        if !self.is_returning {
+            self.hands.be(false);
         }
-        let mut form = self.filled(page);
-        if self.errand.goal == Goal::Refusal {
+        let mut form = self.hands.filled(page, self.memory);
+        if self.goal == Goal::Refusal {
             for (id, text) in &mut form {
                 if page
                     .input(id)
@@ -378,31 +343,29 @@ impl<'a> Robot<'a> {
     }
 
     fn come_from_provider<'p>(&mut self, page: &'p Page) -> Act<'p> {
-        let button = match self.errand.goal {
+        let button = match self.goal {
             Goal::ProviderRefusal => page.button("cancel"),
             Goal::Token | Goal::Refusal | Goal::Cancel => page.button("continue"),
         };
         match button {
-            Some(button) => Act::Press(button, sent(page, self.filled(page), button)),
+            Some(button) => Act::Press(
+                button,
+                sent(page, self.hands.filled(page, self.memory), button),
+            ),
             None => Act::Stop(End::Page(page.text.clone())),
         }
     }
 
     async fn assert<'p>(&mut self, page: &'p Page) -> Result<Act<'p>, RobotError> {
-        if !self.has_chosen_person {
-            let is_asked = |id: &str| page.input(id).is_some();
-            // Who is asked for a new password besides the address signs up; for
-            // an address alone, it is that of an account.
-            self.be(is_asked("newPassword") && (is_asked("email") || is_asked("signInName")));
-        }
+        self.hands.be_whom_the_page_asks_for(page);
         if let Some(act) = self.prove(page).await? {
             return Ok(act);
         }
         let Some(button) = page.button("continue") else {
             return Ok(Act::Stop(End::Page(page.text.clone())));
         };
-        let mut form = self.filled(page);
-        if self.errand.goal == Goal::Refusal {
+        let mut form = self.hands.filled(page, self.memory);
+        if self.goal == Goal::Refusal {
             let is_old = |id: &str| id.eq_ignore_ascii_case("password");
             match form.iter_mut().find(|(id, _)| is_old(id)) {
                 Some((_, password)) => WRONG_PASSWORD.clone_into(password),
@@ -425,190 +388,33 @@ impl<'a> Robot<'a> {
         // Another person has another address.
         let edit = ends("_ver_but_edit").filter(|edit| {
             let input = page.input(edit.id.trim_end_matches("_ver_but_edit"));
-            input.is_some_and(|input| !page.errors.is_empty() && !self.is_as_wanted(input))
+            input.is_some_and(|input| {
+                !page.errors.is_empty() && !self.hands.is_as_wanted(input, self.memory)
+            })
         });
         if let Some(edit) = edit {
-            return Ok(Some(Act::Press(edit, sent(page, self.filled(page), edit))));
+            return Ok(Some(Act::Press(
+                edit,
+                sent(page, self.hands.filled(page, self.memory), edit),
+            )));
         }
         if let Some(verify) = ends("_ver_but_verify") {
             let claim = verify.id.trim_end_matches("_ver_but_verify");
             let address = page.input(claim).map_or("", |input| &input.value);
-            let code = match self.errand.goal {
+            let code = match self.goal {
                 Goal::Refusal => "000000".to_owned(),
                 Goal::Token | Goal::ProviderRefusal | Goal::Cancel => {
-                    let forced = self
-                        .errand
-                        .typed
-                        .get(&format!("{claim}_ver_input").to_lowercase());
-                    match forced {
-                        Some(Typed::Text(code)) => code.clone(),
-                        _ => self.desk.code(address).await?.unwrap_or_default(),
+                    match self.hands.code(claim) {
+                        Some(code) => code.to_owned(),
+                        None => self.desk.code(address).await?.unwrap_or_default(),
                     }
                 }
             };
-            let mut form = self.filled(page);
+            let mut form = self.hands.filled(page, self.memory);
             form.push((format!("{claim}_ver_input"), code));
             return Ok(Some(Act::Press(verify, sent(page, form, verify))));
         }
-        Ok(ends("_ver_but_send").map(|send| Act::Press(send, sent(page, self.filled(page), send))))
-    }
-
-    /// Whether an input holds what would be typed now.
-    fn is_as_wanted(&self, input: &Input) -> bool {
-        let empty = Input {
-            value: String::new(),
-            is_readonly: false,
-            ..input.clone()
-        };
-        match self.entry(&empty) {
-            Entry::Text(text) => text.eq_ignore_ascii_case(&input.value),
-            Entry::Ticks(_) => true,
-        }
-    }
-
-    /// The page's inputs with something in each.
-    fn filled(&self, page: &Page) -> Vec<(String, String)> {
-        let asked = page
-            .inputs
-            .iter()
-            .filter(|input| !input.id.ends_with("_ver_input"));
-        let mut form = Vec::new();
-        for input in asked {
-            match self.entry(input) {
-                Entry::Text(text) => form.push((input.id.clone(), text)),
-                Entry::Ticks(items) => {
-                    form.extend(items.into_iter().map(|item| (input.id.clone(), item)));
-                }
-            }
-        }
-        form
-    }
-
-    fn entry(&self, input: &Input) -> Entry {
-        let forced = self.errand.typed.get(&input.id.to_lowercase());
-        let wanted = forced.filter(|_| !input.is_readonly);
-        match wanted {
-            Some(Typed::Text(text)) => Entry::Text(self.memory.filled(text)),
-            Some(Typed::Items(items)) => Entry::Ticks(items.clone()),
-            Some(Typed::Flag(true)) => {
-                let items = input.options.iter().map(|option| option.value.clone());
-                Entry::Ticks(items.collect())
-            }
-            Some(Typed::Flag(false)) => Entry::Ticks(Vec::new()),
-            None => {
-                let refused = self.refused.get(&input.id).copied().unwrap_or_default();
-                // What somebody else typed before goes.
-                let input = match self.tries > 0 && is_personal(input) {
-                    true => &Input {
-                        value: match input.is_readonly {
-                            true => input.value.clone(),
-                            false => String::new(),
-                        },
-                        ..input.clone()
-                    },
-                    false => input,
-                };
-                entry(input, &self.person, refused)
-            }
-        }
-    }
-}
-
-fn is_personal(input: &Input) -> bool {
-    let id = input.id.to_lowercase();
-    input.shape == Shape::Email
-        || ["mail", "signinname", "username"]
-            .iter()
-            .any(|word| id.contains(word))
-}
-
-/// The button of a page that offers nothing but ways in: that of local accounts
-/// first.
-fn way_in(page: &Page, shuns_local: bool) -> Option<&Button> {
-    const NO_WAY_IN: [&str; 4] = ["cancel", "next", "createAccount", "forgotPassword"];
-    let has = |button: &Button, words: &[&str]| {
-        let id = button.id.to_lowercase();
-        words.iter().any(|word| id.contains(word))
-    };
-    let is_local = |button: &&Button| {
-        has(button, &["local", "email", "username", "logon"]) && !has(button, &["phone"])
-    };
-    let ways = || {
-        let buttons = page.buttons.iter();
-        let ways = buttons.filter(|button| !NO_WAY_IN.contains(&button.id.as_str()));
-        ways.filter(|button| !has(button, &["forgot"]))
-    };
-    let local = ways().find(is_local).filter(|_| !shuns_local);
-    local
-        .or_else(|| ways().find(|button| !is_local(button)))
-        .or_else(|| ways().next())
-}
-
-/// What a browser sends: hidden fields, what was typed, the button.
-fn sent(page: &Page, typed: Vec<(String, String)>, button: &Button) -> Vec<(String, String)> {
-    let mut form = page.hidden.clone();
-    form.extend(typed);
-    form.push(("action".to_owned(), button.value.clone()));
-    form
-}
-
-/// A page of the emulator's own: it blocks, or something broke.
-fn over(status: u16, page: &Page) -> End {
-    let said = match page.errors.is_empty() {
-        true => page.text.clone(),
-        false => page.errors.join(": "),
-    };
-    match status {
-        200 if !said.starts_with("AADB2C") => End::Page(said),
-        _ => End::Wrong(format!("HTTP {status}: {said}")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn page(buttons: &[&str]) -> Page {
-        let buttons = buttons.iter().map(|id| Button {
-            id: (*id).to_owned(),
-            value: String::new(),
-            text: String::new(),
-        });
-        Page {
-            buttons: buttons.collect(),
-            ..Page::default()
-        }
-    }
-
-    #[test]
-    fn the_way_in_is_that_of_local_accounts_unless_it_did_not_do() {
-        let both = [
-            "FacebookExchange",
-            "LocalAccountSigninEmailExchange",
-            "cancel",
-        ];
-        for (buttons, shuns_local, expected) in [
-            (&both[..], false, Some("LocalAccountSigninEmailExchange")),
-            (&both[..], true, Some("FacebookExchange")),
-            (&["cancel", "ForgotEmail", "Google"], false, Some("Google")),
-            (&["cancel", "next"], false, None),
-        ] {
-            let page = page(buttons);
-            let found = way_in(&page, shuns_local).map(|button| button.id.as_str());
-            assert_eq!(found, expected, "{buttons:?} {shuns_local}");
-        }
-    }
-
-    #[test]
-    fn a_page_of_the_emulators_own_is_an_end_and_with_an_error_it_is_wrong() {
-        let blocked = Page {
-            errors: vec!["Blocked".to_owned()],
-            ..Page::default()
-        };
-        assert_eq!(over(200, &blocked), End::Page("Blocked".to_owned()));
-        assert_eq!(
-            over(500, &blocked),
-            End::Wrong("HTTP 500: Blocked".to_owned())
-        );
+        Ok(ends("_ver_but_send")
+            .map(|send| Act::Press(send, sent(page, self.hands.filled(page, self.memory), send))))
     }
 }

@@ -37,6 +37,9 @@ pub(crate) struct Story {
     pub(super) rest: Vec<Map<String, Value>>,
     #[serde(default)]
     pub(super) client_id: Option<String>,
+    /// Runs as `idlink emulate --lenient` does.
+    #[serde(default)]
+    pub(super) lenient: bool,
     #[serde(default)]
     pub(super) happy: Vec<Visit>,
     #[serde(default)]

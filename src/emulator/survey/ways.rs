@@ -8,15 +8,16 @@ use std::{
 };
 
 use reqwest::Client;
-use serde_json::{Map, Value};
 
 use super::{
+    come_true::Check,
     desk::Desk,
-    expect::{Memory, differences, says},
+    ends::End,
+    expect::Memory,
     filling::Person,
     report::{Outcome, Visited, Way},
-    robot::{End, Errand, Goal, Patience, Robot, RobotError, Seen},
-    story::{Called, InDirectory, Story, Visit},
+    robot::{Errand, Goal, Patience, Robot, RobotError, Seen},
+    story::{Story, Visit},
     tokens::{Asked, Metadata},
 };
 
@@ -147,8 +148,8 @@ impl Walking<'_> {
         Ok(match end {
             End::Token(_) => (Outcome::Done, "token".to_owned()),
             End::Page(text) => (Outcome::Page, text),
-            end @ (End::Error { .. } | End::Stays(_)) => (Outcome::Refused, told(&end)),
-            end @ End::Wrong(_) => (Outcome::Wrong, told(&end)),
+            end @ (End::Error { .. } | End::Stays(_)) => (Outcome::Refused, end.told()),
+            end @ End::Wrong(_) => (Outcome::Wrong, end.told()),
         })
     }
 
@@ -156,9 +157,9 @@ impl Walking<'_> {
         for goal in [Goal::Refusal, Goal::ProviderRefusal] {
             let (end, _) = self.visit(&Visit::default(), self.errand(goal)).await?;
             match end {
-                End::Stays(_) => return Ok((Outcome::Done, told(&end))),
-                End::Error { .. } if !is_cancel(&end) => return Ok((Outcome::Done, told(&end))),
-                End::Wrong(_) => return Ok((Outcome::Wrong, told(&end))),
+                End::Stays(_) => return Ok((Outcome::Done, end.told())),
+                End::Error { .. } if !end.is_cancel() => return Ok((Outcome::Done, end.told())),
+                End::Wrong(_) => return Ok((Outcome::Wrong, end.told())),
                 End::Token(_) | End::Error { .. } | End::Page(_) => {}
             }
         }
@@ -175,9 +176,9 @@ impl Walking<'_> {
             .iter()
             .any(|step| step.pressed.as_deref() == Some("cancel"));
         Ok(match end {
-            end if is_cancel(&end) => (Outcome::Done, told(&end)),
-            end @ End::Wrong(_) => (Outcome::Wrong, told(&end)),
-            end if has_pressed => (Outcome::Wrong, format!("cancel leads to {}", told(&end))),
+            end if end.is_cancel() => (Outcome::Done, end.told()),
+            end @ End::Wrong(_) => (Outcome::Wrong, end.told()),
+            end if has_pressed => (Outcome::Wrong, format!("cancel leads to {}", end.told())),
             _ => (Outcome::NoSuchWay, "no page has a cancel button".to_owned()),
         })
     }
@@ -199,17 +200,24 @@ impl Walking<'_> {
                 ..self.errand(goal)
             };
             let (end, seen) = self.visit(visit, errand).await?;
-            let mut wrong = self.unlike(visit, &end, &seen);
+            let mut wrong = self.check().unlike(visit, &end, &seen);
             self.remember(&end);
-            wrong.extend(self.not_in_directory(&visit.directory).await?);
-            wrong.extend(self.not_called(&visit.calls).await?);
+            wrong.extend(self.check().not_in_directory(&visit.directory).await?);
+            wrong.extend(self.check().not_called(&visit.calls).await?);
             if !wrong.is_empty() {
                 let text = format!("visit {}: {}", number + 1, wrong.join("; "));
                 return Ok((Outcome::Wrong, text));
             }
-            ends.push(told(&end));
+            ends.push(end.told());
         }
         Ok((Outcome::Done, ends.join("; then ")))
+    }
+
+    fn check(&self) -> Check<'_> {
+        Check {
+            desk: &self.ground.desk,
+            memory: &self.memory,
+        }
     }
 
     /// Later visits may name what the token had: `{{token.sub}}`.
@@ -275,7 +283,7 @@ impl Walking<'_> {
         let trace = self.keep_trace(seen.journey.as_deref()).await?;
         self.visits.push(Visited {
             about: visit.about.clone(),
-            end: told(&end),
+            end: end.told(),
             steps: std::mem::take(&mut seen.steps),
             trace,
             took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -296,168 +304,5 @@ impl Walking<'_> {
         // A trace is an extra: the survey goes on without it.
         let written = std::fs::write(folder.join(&file), text);
         Ok(written.is_ok().then_some(file))
-    }
-
-    /// What is other than the story tells.
-    fn unlike(&self, visit: &Visit, end: &End, seen: &Seen) -> Vec<String> {
-        let mut wrong = self.unlike_end(visit, end);
-        for text in &visit.shows {
-            if !says(&seen.text, text) {
-                wrong.push(format!("no page showed \"{text}\""));
-            }
-        }
-        for id in &visit.asks {
-            if !seen.asked.contains(&id.to_lowercase()) {
-                wrong.push(format!("no page asked for {id}"));
-            }
-        }
-        for id in &visit.never_asks {
-            if seen.asked.contains(&id.to_lowercase()) {
-                wrong.push(format!("a page asked for {id}"));
-            }
-        }
-        wrong
-    }
-
-    fn unlike_end(&self, visit: &Visit, end: &End) -> Vec<String> {
-        let other = |wanted: &str| vec![format!("{}, not {wanted}", told(end))];
-        if let Some(expected) = &visit.token {
-            let End::Token(claims) = end else {
-                return other("a token");
-            };
-            let mut wrong = differences(&self.memory.filled_members(expected), claims);
-            let too_many = visit
-                .token_lacks
-                .iter()
-                .filter(|name| claims.contains_key(*name));
-            wrong.extend(too_many.map(|name| format!("the token has {name}")));
-            return wrong;
-        }
-        let (wanted, part, said) = match (&visit.error, &visit.message, &visit.page, end) {
-            (Some(part), _, _, End::Error { error, description }) => (
-                "an error with",
-                part,
-                Some(format!("{error} {description}")),
-            ),
-            (Some(part), _, _, _) => ("an error with", part, None),
-            (_, Some(part), _, End::Stays(message)) => {
-                ("a page that stays with", part, Some(message.clone()))
-            }
-            (_, Some(part), _, _) => ("a page that stays with", part, None),
-            (_, _, Some(part), End::Page(text)) => ("a last page with", part, Some(text.clone())),
-            (_, _, Some(part), _) => ("a last page with", part, None),
-            (None, None, None, _) => return Vec::new(),
-        };
-        match said {
-            Some(said) if says(&said, &self.memory.filled(part)) => Vec::new(),
-            Some(_) | None => other(&format!("{wanted} \"{part}\"")),
-        }
-    }
-
-    async fn not_in_directory(&self, wanted: &[InDirectory]) -> Result<Vec<String>, RobotError> {
-        if wanted.is_empty() {
-            return Ok(Vec::new());
-        }
-        let users = self.ground.desk.users().await?;
-        let mut wrong = Vec::new();
-        for one in wanted {
-            let find = self.memory.filled_members(&one.find);
-            let found = users
-                .iter()
-                .find(|user| differences(&find, user).is_empty());
-            let find = Value::Object(find);
-            match (found, one.absent) {
-                (None, true) => {}
-                (Some(_), true) => wrong.push(format!("{find} is in the directory")),
-                (None, false) => wrong.push(format!("{find} is not in the directory")),
-                (Some(user), false) => {
-                    let has = self.memory.filled_members(&one.has);
-                    let lacks = differences(&has, user).into_iter();
-                    wrong.extend(lacks.map(|what| format!("in the directory {what}")));
-                }
-            }
-        }
-        Ok(wrong)
-    }
-
-    async fn not_called(&self, wanted: &[Called]) -> Result<Vec<String>, RobotError> {
-        if wanted.is_empty() {
-            return Ok(Vec::new());
-        }
-        let calls = self.ground.desk.audit().await?;
-        let mut wrong = Vec::new();
-        for one in wanted {
-            let sent = self.memory.filled_members(&one.sent);
-            let mut own = calls.iter().filter(|call| is_call_of(call, &one.profile));
-            let found = own.any(|call| differences(&sent, &body(call)).is_empty());
-            match (found, one.never) {
-                (true, false) | (false, true) => {}
-                (true, true) => wrong.push(format!("{} was called", one.profile)),
-                (false, false) => {
-                    let sent = Value::Object(sent);
-                    wrong.push(format!("{} was not called with {sent}", one.profile));
-                }
-            }
-        }
-        Ok(wrong)
-    }
-}
-
-fn is_call_of(call: &Map<String, Value>, profile: &str) -> bool {
-    let step = call.get("step").and_then(Value::as_str);
-    step.is_some_and(|step| step.eq_ignore_ascii_case(profile))
-}
-
-/// The JSON that was sent.
-fn body(call: &Map<String, Value>) -> Map<String, Value> {
-    let body = call.get("requestBody").and_then(Value::as_str);
-    body.and_then(|body| serde_json::from_str(body).ok())
-        .unwrap_or_default()
-}
-
-fn is_cancel(end: &End) -> bool {
-    match end {
-        End::Error { error, description } => {
-            error == "access_denied" && description.starts_with("AADB2C90091")
-        }
-        End::Token(_) | End::Stays(_) | End::Page(_) | End::Wrong(_) => false,
-    }
-}
-
-/// An end in one line.
-fn told(end: &End) -> String {
-    match end {
-        End::Token(claims) => {
-            let names: Vec<&str> = claims.keys().map(String::as_str).collect();
-            format!("token ({})", names.join(", "))
-        }
-        End::Error { error, description } => {
-            let first = description.lines().next().unwrap_or_default();
-            format!("{error}: {first}")
-        }
-        End::Stays(message) => format!("the page stays: {message}"),
-        End::Page(text) => format!("the journey ends on a page: {text}"),
-        End::Wrong(text) => text.clone(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_cancel_button_is_a_cancel() {
-        for (error, description, expected) in [
-            ("access_denied", "AADB2C90091: The user has cancelled", true),
-            ("access_denied", "AADB2C90118: forgot", false),
-            ("server_error", "AADB2C90091: x", false),
-        ] {
-            let end = End::Error {
-                error: error.to_owned(),
-                description: description.to_owned(),
-            };
-            assert_eq!(is_cancel(&end), expected, "{error} {description}");
-        }
-        assert!(!is_cancel(&End::Page(String::new())));
     }
 }
