@@ -17,7 +17,7 @@ use super::problem::{Problem, Problems};
 use super::read_file;
 use super::reader::{Report, Section};
 
-pub use server::ServerSettings;
+use server::ServerSettings;
 
 /// What a file says of the emulator; without one, every default.
 pub struct EmulatorSettings {

@@ -176,7 +176,7 @@ fn assemble(settings: Settings) -> Result<(web::Data<Tenant>, Server), StartErro
         .clone()
         .unwrap_or_else(|| base_url(Scheme::Http, address));
     let base_url = base_url.trim_end_matches('/').to_owned();
-    let secure = settings.https.as_ref().map(Secure::listen).transpose()?;
+    let secure = Secure::listen(&settings)?;
     if settings.offers_try_it {
         let bases = secure.iter().map(|secure| secure.base_url.as_str());
         let application = try_it::application(bases.chain([base_url.as_str()]));
@@ -227,16 +227,19 @@ struct Secure {
 }
 
 impl Secure {
-    fn listen(https: &Https) -> Result<Self, StartError> {
-        let shown = https::shown(&https.certificates)?;
+    fn listen(settings: &Settings) -> Result<Option<Self>, StartError> {
+        let Some(https) = &settings.https else {
+            return Ok(None);
+        };
+        let shown = https::shown(&https.certificates, &settings.tenant_name)?;
         let listener = listen(https.listen, None)?;
         let address = listener.local_addr().map_err(StartError::Server)?;
-        Ok(Self {
+        Ok(Some(Self {
             listener,
             config: shown.config,
             base_url: base_url(Scheme::Https, address),
             authority: shown.authority,
-        })
+        }))
     }
 }
 

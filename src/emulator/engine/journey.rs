@@ -308,7 +308,7 @@ impl Journey {
         self.step_begun = Instant::now();
         let preconditions = precondition::look(&self.scene(tenant), step.preconditions());
         let is_skipped = precondition::skips(&preconditions);
-        let claims = seen(&self.bag, |id| program.is_secret(id));
+        let claims = seen(&self.bag, |id| program.is_masked(id));
         let journey = self.frames.last().map(|frame| frame.journey.clone());
         self.trace.steps.push(StepRecord {
             journey: journey.unwrap_or_default(),
@@ -333,7 +333,7 @@ impl Journey {
 
     fn finish_step(&mut self) {
         let program = self.program.clone();
-        let claims = seen(&self.bag, |id| program.is_secret(id));
+        let claims = seen(&self.bag, |id| program.is_masked(id));
         if let Some(record) = self.trace.steps.last_mut().filter(|step| !step.is_skipped) {
             record.claims_after = claims;
         }

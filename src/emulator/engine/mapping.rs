@@ -139,7 +139,7 @@ pub(crate) fn inputs(
             }
             continue;
         };
-        let is_secret = scene.program.is_secret(claim);
+        let is_secret = scene.program.is_masked(claim);
         record.inputs.push(InputRecord {
             claim: claim.to_owned(),
             name: name.clone(),

@@ -41,7 +41,7 @@ pub(super) async fn run(
     let begun = Instant::now();
     let done = run_inside(scene, profile, place, record).await;
     match &done {
-        Ok(set) => record.outputs = seen(set, |id| scene.program.is_secret(id)),
+        Ok(set) => record.outputs = seen(set, |id| scene.program.is_masked(id)),
         Err(failure) => fail(record, failure),
     }
     record.took_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -138,7 +138,7 @@ pub(super) fn transform<'a>(
         };
         match done {
             Ok(outputs) => {
-                told.outputs = seen(&outputs, |id| scene.program.is_secret(id));
+                told.outputs = seen(&outputs, |id| scene.program.is_masked(id));
                 for id in outputs.cleared() {
                     told.outputs.insert(id.to_owned(), Json::Null);
                 }

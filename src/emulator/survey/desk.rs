@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    filling::{KNOWN_EMAIL, KNOWN_PASSWORD, KNOWN_USER_NAME},
+    filling::{KNOWN_EMAIL, KNOWN_PASSWORD, KNOWN_PROVIDER_ID, KNOWN_USER_NAME},
     story::Story,
 };
 
@@ -116,11 +116,24 @@ async fn taken(response: reqwest::Response, what: &str) -> Result<(), DeskError>
     })
 }
 
+/// What policies call the usual providers (`identityProvider`).
+const PROVIDERS: [&str; 6] = [
+    "facebook.com",
+    "google.com",
+    "live.com",
+    "linkedin.com",
+    "twitter.com",
+    "amazon.com",
+];
+
 fn known_user() -> Value {
+    let identities =
+        PROVIDERS.map(|issuer| json!({ "issuer": issuer, "subject": KNOWN_PROVIDER_ID }));
     json!({
         "signInNames": { "emailAddress": KNOWN_EMAIL, "userName": KNOWN_USER_NAME },
         "password": KNOWN_PASSWORD,
         "otherMails": [KNOWN_EMAIL],
+        "identities": identities,
         "attributes": {
             "displayName": "Robin Known",
             "givenName": "Robin",

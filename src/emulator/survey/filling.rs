@@ -11,6 +11,8 @@ use super::{
 pub(super) struct Person {
     pub(super) email: String,
     pub(super) user_name: String,
+    /// At any upstream provider.
+    pub(super) provider_id: String,
     /// The one that the account has, if it is there.
     pub(super) password: String,
     /// The one that it gets.
@@ -19,6 +21,7 @@ pub(super) struct Person {
 
 pub(super) const KNOWN_EMAIL: &str = "robot-known@example.test";
 pub(super) const KNOWN_USER_NAME: &str = "robot.known";
+pub(super) const KNOWN_PROVIDER_ID: &str = "robot-known";
 pub(super) const KNOWN_PASSWORD: &str = "Known-robot-4711";
 pub(super) const WRONG_PASSWORD: &str = "Wrong-robot-0815";
 
@@ -28,6 +31,7 @@ impl Person {
         Self {
             email: KNOWN_EMAIL.to_owned(),
             user_name: KNOWN_USER_NAME.to_owned(),
+            provider_id: KNOWN_PROVIDER_ID.to_owned(),
             password: KNOWN_PASSWORD.to_owned(),
             new_password: "Newer-robot-4712".to_owned(),
         }
@@ -38,6 +42,7 @@ impl Person {
         Self {
             email: format!("robot-{number}@example.test"),
             user_name: format!("robot.{number}"),
+            provider_id: format!("robot-{number}"),
             password: "First-robot-4713".to_owned(),
             new_password: "First-robot-4713".to_owned(),
         }
@@ -57,7 +62,7 @@ pub(super) fn entry(input: &Input, person: &Person, attempt: usize) -> Entry {
         Shape::Ticks => Entry::Ticks(ticks(input)),
         Shape::Choice => Entry::Text(chosen(input)),
         Shape::Text | Shape::Email | Shape::Password | Shape::Date => {
-            let is_kept = !input.value.is_empty() && (input.is_readonly || attempt == 0);
+            let is_kept = input.is_readonly || (!input.value.is_empty() && attempt == 0);
             match is_kept {
                 true => Entry::Text(input.value.clone()),
                 false => Entry::Text(typed(input, person, attempt)),
@@ -120,6 +125,9 @@ fn candidates(input: &Input, person: &Person) -> Vec<String> {
         Shape::Email => found.extend([person.email.as_str()]),
         Shape::Text | Shape::Choice | Shape::Ticks => {}
     }
+    if has(&["issueruserid", "socialidpuserid"]) {
+        found.push(&person.provider_id);
+    }
     if has(&["signinname", "login", "logon", "userid"]) {
         found.extend([person.email.as_str(), person.user_name.as_str()]);
     }
@@ -147,8 +155,7 @@ fn candidates(input: &Input, person: &Person) -> Vec<String> {
     found.into_iter().map(str::to_owned).collect()
 }
 
-const GUESSES: [(&[&str], &str); 12] = [
-    (&["issueruserid", "socialidpuserid"], "robot-4711"),
+const GUESSES: [(&[&str], &str); 11] = [
     (&["givenname", "firstname"], "Robin"),
     (&["surname", "lastname", "familyname"], "Robot"),
     (&["displayname", "fullname"], "Robin Robot"),

@@ -59,6 +59,13 @@ impl Hands {
         }
     }
 
+    /// Who comes from a provider is new, unless it is said otherwise.
+    pub(super) fn be_whom_the_provider_knows(&mut self) {
+        if self.is_open {
+            self.be(true);
+        }
+    }
+
     /// It is somebody else who types from now on.
     pub(super) fn swap(&mut self) {
         self.be(!self.is_new);

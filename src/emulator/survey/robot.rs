@@ -44,6 +44,8 @@ pub(super) struct Errand {
     pub(super) goal: Goal,
     /// Signs in rather than up.
     pub(super) is_returning: bool,
+    /// Whether it is somebody new, where that is not left open.
+    pub(super) is_new: Option<bool>,
     /// Whether a page that stays is an end, or something else is tried.
     pub(super) patience: Patience,
     pub(super) press: VecDeque<String>,
@@ -81,8 +83,16 @@ pub(super) struct Seen {
     pub(super) steps: Vec<Step>,
     pub(super) text: String,
     pub(super) asked: BTreeSet<String>,
+    /// Ids of buttons.
+    pressed: BTreeSet<String>,
     /// The journey's id, for its trace.
     pub(super) journey: Option<String>,
+}
+
+impl Seen {
+    pub(super) fn has_pressed(&self, id: &str) -> bool {
+        self.pressed.contains(id)
+    }
 }
 
 pub(super) struct Robot<'a> {
@@ -116,6 +126,10 @@ impl<'a> Robot<'a> {
         memory: &'a mut Memory,
         errand: Errand,
     ) -> Self {
+        let mut hands = Hands::new(errand.known, errand.new, errand.typed);
+        if let Some(is_new) = errand.is_new {
+            hands.be(is_new);
+        }
         Self {
             http,
             desk,
@@ -126,7 +140,7 @@ impl<'a> Robot<'a> {
             is_returning: errand.is_returning,
             patience: errand.patience,
             press: errand.press,
-            hands: Hands::new(errand.known, errand.new, errand.typed),
+            hands,
             seen: Seen::default(),
             tries: 0,
             shuns_local: false,
@@ -208,6 +222,7 @@ impl<'a> Robot<'a> {
             return;
         };
         step.pressed = Some(button.id.clone());
+        self.seen.pressed.insert(button.id.clone());
         for (id, text) in form {
             let Some(input) = page.input(id) else {
                 continue;
@@ -343,6 +358,7 @@ impl<'a> Robot<'a> {
     }
 
     fn come_from_provider<'p>(&mut self, page: &'p Page) -> Act<'p> {
+        self.hands.be_whom_the_provider_knows();
         let button = match self.goal {
             Goal::ProviderRefusal => page.button("cancel"),
             Goal::Token | Goal::Refusal | Goal::Cancel => page.button("continue"),

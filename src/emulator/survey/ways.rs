@@ -107,32 +107,42 @@ impl Walking<'_> {
         }
     }
 
+    /// As whoever the pages seem to ask for; if that does not do, as somebody
+    /// new and as somebody known.
     async fn happy(&mut self) -> Result<Found, RobotError> {
-        let visit = Visit::default();
-        let (end, seen) = self.visit(&visit, self.errand(Goal::Token)).await?;
-        let signed_up = seen
-            .steps
-            .iter()
-            .any(|step| step.pressed.as_deref() == Some("createAccount"));
+        let mut first = None;
+        for is_new in [None, Some(true), Some(false)] {
+            let errand = Errand {
+                is_new,
+                ..self.errand(Goal::Token)
+            };
+            let (end, seen) = self.visit(&Visit::default(), errand).await?;
+            match end {
+                End::Token(_) => return self.come_back(end, &seen).await,
+                End::Page(text) => return Ok((Outcome::Page, text)),
+                End::Wrong(_) => return Ok((Outcome::Wrong, end.told())),
+                End::Error { .. } | End::Stays(_) => {}
+            }
+            first.get_or_insert(end);
+        }
+        let told = first.as_ref().map(End::told);
+        Ok((Outcome::Refused, told.unwrap_or_default()))
+    }
+
+    /// Whoever signed up signs in.
+    async fn come_back(&mut self, end: End, seen: &Seen) -> Result<Found, RobotError> {
+        let has_signed_up = seen.has_pressed("createAccount");
         let (email, password) = (self.memory.get("email"), self.memory.get("newPassword"));
-        let comes_back = match (&end, email, password) {
-            (End::Token(_), Some(email), Some(password)) if signed_up => {
-                let name = self
-                    .memory
-                    .get("signInName")
-                    .filter(|name| !name.is_empty());
-                Some(Person {
+        let end = match (email, password) {
+            (Some(email), Some(password)) if has_signed_up => {
+                let name = self.memory.get("signInName");
+                let name = name.filter(|name| !name.is_empty());
+                let person = Person {
                     email: email.to_owned(),
                     user_name: name.unwrap_or(email).to_owned(),
                     password: password.to_owned(),
-                    new_password: Person::known().new_password,
-                })
-            }
-            _ => None,
-        };
-        let end = match comes_back {
-            None => end,
-            Some(person) => {
+                    ..Person::known()
+                };
                 let visit = Visit {
                     about: "Signs in with the new account".to_owned(),
                     ..Visit::default()
@@ -144,12 +154,13 @@ impl Walking<'_> {
                 };
                 self.visit(&visit, errand).await?.0
             }
+            _ => end,
         };
         Ok(match end {
             End::Token(_) => (Outcome::Done, "token".to_owned()),
             End::Page(text) => (Outcome::Page, text),
-            end @ (End::Error { .. } | End::Stays(_)) => (Outcome::Refused, end.told()),
-            end @ End::Wrong(_) => (Outcome::Wrong, end.told()),
+            End::Error { .. } | End::Stays(_) => (Outcome::Refused, end.told()),
+            End::Wrong(_) => (Outcome::Wrong, end.told()),
         })
     }
 
@@ -171,10 +182,7 @@ impl Walking<'_> {
         let (end, seen) = self
             .visit(&Visit::default(), self.errand(Goal::Cancel))
             .await?;
-        let has_pressed = seen
-            .steps
-            .iter()
-            .any(|step| step.pressed.as_deref() == Some("cancel"));
+        let has_pressed = seen.has_pressed("cancel");
         Ok(match end {
             end if end.is_cancel() => (Outcome::Done, end.told()),
             end @ End::Wrong(_) => (Outcome::Wrong, end.told()),
@@ -243,6 +251,7 @@ impl Walking<'_> {
         Errand {
             goal,
             is_returning: false,
+            is_new: None,
             patience: match goal {
                 Goal::Token | Goal::Cancel | Goal::ProviderRefusal => Patience::All,
                 Goal::Refusal => Patience::None,

@@ -170,7 +170,7 @@ impl Journey {
         let taken = profile::take(self.scene(tenant), profile, &given, &mut record);
         match taken {
             Ok(set) => {
-                record.outputs = seen(&set, |id| program.is_secret(id));
+                record.outputs = seen(&set, |id| program.is_masked(id));
                 self.happened(Happening::Profile(Box::new(record)));
                 self.bag.extend(&set);
                 self.context.auth_time = tenant.now();

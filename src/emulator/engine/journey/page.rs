@@ -202,7 +202,7 @@ impl Journey {
         let typed = form.read(&fields, &errors);
         self.happened(Happening::Submitted {
             action: "continue".to_owned(),
-            typed: seen(&typed, |id| program.is_secret(id)),
+            typed: seen(&typed, |id| program.is_masked(id)),
         });
         if !form.field_errors.is_empty() {
             return self.stays(form, errors.check_fields.clone());
@@ -383,7 +383,7 @@ impl Journey {
         match transformed {
             Ok(transformed) => {
                 set.extend(&transformed);
-                record.outputs = seen(&set, |id| program.is_secret(id));
+                record.outputs = seen(&set, |id| program.is_masked(id));
                 self.happened(Happening::Profile(Box::new(record)));
                 self.bag.extend(&set);
                 Ok(())

@@ -8,7 +8,6 @@ mod directory;
 mod password;
 mod rest;
 
-pub(crate) use self::rest::missing_keys;
 use super::{
     Scene,
     failure::Failure,
