@@ -30,6 +30,7 @@ mod policy_keys;
 mod rest_rules;
 mod settings;
 mod state;
+pub(crate) mod survey;
 mod text;
 mod token;
 mod traces;

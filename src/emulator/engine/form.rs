@@ -22,6 +22,9 @@ pub(crate) struct Form {
     pub(crate) exchange: String,
     pub(crate) profile: String,
     pub(crate) content_definition: Option<String>,
+    /// The page's input claims, which its validation sees whether they are
+    /// shown or not.
+    pub(crate) given: Bag,
     /// What was typed or filled in beforehand, by claim.
     pub(crate) typed: BTreeMap<String, String>,
     /// Items ticked, of claims that are collections.

@@ -81,6 +81,7 @@ impl Journey {
         let words = Words::of(&scene, form.content_definition.as_deref());
         let fields = form::fields(&scene, &profile, &words);
         form.prefill(&fields, &inputs);
+        form.given = inputs;
         Ok(form)
     }
 
@@ -223,6 +224,7 @@ impl Journey {
             return self.stays(form, errors.different_passwords.clone());
         }
         let mut scope = self.bag.clone();
+        scope.extend(&form.given);
         for field in fields.iter().filter(|field| field.input.is_typed()) {
             scope.remove(&field.claim);
         }
