@@ -495,7 +495,11 @@ impl Flow {
                 title: title.clone(),
                 message: message.clone(),
             },
-            PageText::Said(_) | PageText::Named { .. } | PageText::Generic => End::Error(error()),
+            PageText::Said(_)
+            | PageText::Named { .. }
+            | PageText::Generic
+            | PageText::Fields { .. }
+            | PageText::Application => End::Error(error()),
         })
     }
 }
