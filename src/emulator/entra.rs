@@ -8,11 +8,11 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use actix_web::{HttpResponse, web};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -38,7 +38,7 @@ const MAX_KEYS: usize = 4;
 
 /// Whose name the platform's tokens are in. Documents and captures disagree
 /// for external tenants.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EntraIssuer {
     /// `https://login.microsoftonline.com/<tenant id>/v2.0`
@@ -51,7 +51,7 @@ pub enum EntraIssuer {
 }
 
 /// The two forms of access tokens: `azp` and `appid`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TokenVersion {
     V1,
@@ -60,7 +60,7 @@ pub enum TokenVersion {
 }
 
 /// What is right or wrong with a caller's token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TokenKind {
     #[default]
@@ -135,7 +135,7 @@ impl TokenKind {
 }
 
 /// A token for an extension, or the want of one.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CallerToken {
     pub kind: TokenKind,
@@ -197,18 +197,35 @@ impl EntraKeys {
     }
 }
 
+/// None until they are made.
+pub(super) type EntraKeyRing = Arc<Mutex<Option<EntraKeys>>>;
+
+fn made(ring: &EntraKeyRing, now: i64) -> Result<EntraKeys, KeyError> {
+    let mut keys = ring.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*keys {
+        Some(keys) => Ok(keys.clone()),
+        None => Ok(keys.insert(EntraKeys::generate(now)?).clone()),
+    }
+}
+
 impl Tenant {
     /// Made when they are asked for the first time, which takes a moment.
     fn entra_keys(&self) -> Result<EntraKeys, KeyError> {
-        let now = self.now();
-        let mut keys = self
-            .entra_keys
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        match &*keys {
-            Some(keys) => Ok(keys.clone()),
-            None => Ok(keys.insert(EntraKeys::generate(now)?).clone()),
-        }
+        made(&self.entra_keys, self.now())
+    }
+
+    /// So that nobody waits for them on a thread that serves others.
+    pub(super) async fn make_entra_keys(&self) -> Result<(), KeyError> {
+        let (keys, now) = (self.entra_keys.clone(), self.now());
+        let made = tokio::task::spawn_blocking(move || made(&keys, now)).await;
+        made.map_err(|_| KeyError::Encoding)?.map(drop)
+    }
+
+    /// What signs the tokens of an issuer.
+    pub(super) fn entra_key(&self, issuer: EntraIssuer) -> Result<Arc<SigningKey>, KeyError> {
+        let keys = self.entra_keys()?;
+        let first = keys.published(issuer).front().cloned();
+        first.ok_or(KeyError::Encoding)
     }
 
     /// Slow: generates RSA keys.

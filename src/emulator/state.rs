@@ -23,10 +23,13 @@ use super::{
     bounded::{Bounded, push_bounded},
     directory::{Directory, User},
     engine::{program::Program, session::Sso, trace::Trace},
-    entra::EntraKeys,
+    entra::EntraKeyRing,
+    external_id::flow::ExternalFlows,
     keys::{KeyError, Signature, SigningKey},
     policies::Refused,
-    settings::{Application, Attribute, Connectors, Fidelity, SeedUser, UserFlow, Variants},
+    settings::{
+        Application, Attribute, Connectors, Extensions, Fidelity, SeedUser, UserFlow, Variants,
+    },
     user_flow,
     visit::Visit,
 };
@@ -48,6 +51,7 @@ pub(super) struct Tenant {
     pub(super) domain: String,
     pub(super) extensions_app_id: String,
     pub(super) flows: Vec<UserFlow>,
+    pub(super) external: ExternalFlows,
     /// By folded id.
     pub(super) programs: BTreeMap<String, Arc<Program>>,
     /// Policies that were found and are not served.
@@ -61,13 +65,15 @@ pub(super) struct Tenant {
     seed: Vec<SeedUser>,
     initial_variants: Variants,
     store: Option<Store>,
-    pub(super) entra_keys: Mutex<Option<EntraKeys>>,
+    pub(super) entra_keys: EntraKeyRing,
     state: Mutex<State>,
 }
 
 /// What changes while the tenant runs.
 pub(super) struct State {
     pub(super) connectors: HashMap<String, Connectors>,
+    /// Of the External ID flows, by folded name.
+    pub(super) extensions: HashMap<String, Extensions>,
     pub(super) directory: Directory,
     pub(super) journeys: Bounded<Arc<tokio::sync::Mutex<Visit>>>,
     pub(super) sessions: Bounded<Sso>,
@@ -240,6 +246,11 @@ pub(super) struct Parts {
 
 impl Tenant {
     pub(super) fn new(settings: super::Settings, parts: Parts) -> Result<Self, StartError> {
+        let extensions = settings
+            .external_id
+            .iter()
+            .map(|flow| (flow.name.to_lowercase(), flow.extensions.clone()))
+            .collect();
         let custom = custom_attributes(&settings.user_flows);
         let connectors = settings
             .user_flows
@@ -254,8 +265,10 @@ impl Tenant {
             ),
         };
         let programs = programs(&settings)?;
+        let external = ExternalFlows::of(&settings.external_id)?;
         let tenant = Self {
             programs,
+            external,
             base_url: parts.base_url,
             id: settings.tenant_id,
             domain: format!("{}.onmicrosoft.com", settings.tenant_name.to_lowercase()),
@@ -274,8 +287,16 @@ impl Tenant {
                 port: parts.port,
                 written: Mutex::new(()),
             }),
-            entra_keys: Mutex::new(None),
-            state: Mutex::new(State::new(connectors, directory, settings.variants, keys)),
+            entra_keys: EntraKeyRing::default(),
+            state: Mutex::new(State::new(
+                Chosen {
+                    connectors,
+                    extensions,
+                },
+                directory,
+                settings.variants,
+                keys,
+            )),
         };
         tenant.save().map_err(StartError::StateFile)?;
         Ok(tenant)
@@ -371,9 +392,12 @@ impl Tenant {
     pub(super) fn reset(&self) -> Result<(), StartError> {
         let directory = seeded(&self.seed, system_now())?;
         let mut state = self.state();
-        let connectors = std::mem::take(&mut state.connectors);
+        let chosen = Chosen {
+            connectors: std::mem::take(&mut state.connectors),
+            extensions: std::mem::take(&mut state.extensions),
+        };
         let keys = std::mem::take(&mut state.keys);
-        *state = State::new(connectors, directory, self.initial_variants.clone(), keys);
+        *state = State::new(chosen, directory, self.initial_variants.clone(), keys);
         drop(state);
         self.save_or_log();
         Ok(())
@@ -417,15 +441,23 @@ pub(super) enum OldKeys {
     Withdraw,
 }
 
+/// What flows call, which may change while the tenant runs and outlives a
+/// reset.
+struct Chosen {
+    connectors: HashMap<String, Connectors>,
+    extensions: HashMap<String, Extensions>,
+}
+
 impl State {
     fn new(
-        connectors: HashMap<String, Connectors>,
+        chosen: Chosen,
         directory: Directory,
         variants: Variants,
         keys: VecDeque<Arc<SigningKey>>,
     ) -> Self {
         Self {
-            connectors,
+            connectors: chosen.connectors,
+            extensions: chosen.extensions,
             directory,
             journeys: Bounded::new(MAX_JOURNEYS),
             sessions: Bounded::new(MAX_SESSIONS),

@@ -134,9 +134,10 @@ fn authentication_context(tenant: &Tenant, event: &ExtensionEvent, correlation_i
             "displayName": name,
         })
     };
-    let ip = match event.event {
-        EventKind::EmailOtpSend => "0.0.0.0",
-        _ => "2001:db8::42",
+    let ip = match (event.event, &event.ip) {
+        (EventKind::EmailOtpSend, _) => "0.0.0.0",
+        (_, Some(ip)) => ip,
+        (_, None) => "2001:db8::42",
     };
     let resource = resource(event);
     let mut context = json!({
