@@ -18,12 +18,15 @@ use serde_json::{Map, Value, json};
 use super::{
     ScriptError,
     keys::{KeyError, Signature, SigningKey, derived_id, sign_token},
-    oidc::misbehave,
+    oidc::{self, misbehave},
     state::{Endpoint, OldKeys, Tenant},
 };
 
 /// "Azure AD Authentication Extensions", who calls every extension.
 const CALLER: &str = "99045fe1-7639-4a75-9d4a-577b6ca3810f";
+
+/// Microsoft Graph's application id.
+pub(super) const GRAPH: &str = "00000003-0000-0000-c000-000000000000";
 
 /// The misspelling of [`CALLER`] that circulates.
 const NOT_THE_CALLER: &str = "99045fe1-7639-4a75-9d4d-577b6ca3810f";
@@ -366,7 +369,7 @@ impl Tenant {
     }
 
     /// The issuer whose host a path names, if the tenant is ours.
-    fn entra_path(&self, host: &str, tenant: &str) -> Option<EntraIssuer> {
+    pub(super) fn entra_path(&self, host: &str, tenant: &str) -> Option<EntraIssuer> {
         let issuers = [
             EntraIssuer::Workforce,
             EntraIssuer::ExternalDomain,
@@ -391,11 +394,12 @@ pub(super) fn configure(app: &mut web::ServiceConfig) {
                 web::get().to(metadata_v1),
             )
             .route("/discovery/v2.0/keys", web::get().to(jwks))
-            .route("/discovery/keys", web::get().to(jwks)),
+            .route("/discovery/keys", web::get().to(jwks))
+            .configure(|app| oidc::endpoints(app, "")),
     );
 }
 
-fn no_such_tenant() -> HttpResponse {
+pub(super) fn no_such_tenant() -> HttpResponse {
     HttpResponse::NotFound().json(json!({
         "error": "invalid_tenant",
         "error_description": "AADSTS90002: There is no such tenant here. Check host and tenant \
@@ -430,6 +434,14 @@ async fn metadata(tenant: &Tenant, path: &Path, version: TokenVersion) -> HttpRe
         "jwks_uri": format!("{authority}/{jwks}"),
         "authorization_endpoint": format!("{authority}/{oauth}/authorize"),
         "token_endpoint": format!("{authority}/{oauth}/token"),
+        "end_session_endpoint": format!("{authority}/{oauth}/logout"),
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+        "response_modes_supported": ["query", "fragment", "form_post"],
+        "scopes_supported": ["openid", "profile", "email", "offline_access"],
+        "claims_supported": [
+            "sub", "iss", "aud", "exp", "iat", "nonce", "preferred_username", "name", "tid", "ver",
+            "c_hash", "email",
+        ],
         "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],

@@ -26,6 +26,7 @@ use super::{
     entra::EntraKeyRing,
     external_id::flow::ExternalFlows,
     keys::{KeyError, Signature, SigningKey},
+    oidc::{Authority, Renewal},
     policies::Refused,
     settings::{
         Application, Attribute, Connectors, Extensions, Fidelity, SeedUser, UserFlow, Variants,
@@ -94,6 +95,7 @@ pub(super) struct State {
 /// What an application was given for a person.
 #[derive(Clone)]
 pub(super) struct Grant {
+    pub(super) authority: Authority,
     /// What the policy says of them.
     pub(super) claims: Map<String, Value>,
     pub(super) subject: Option<String>,
@@ -107,6 +109,20 @@ pub(super) struct Grant {
     pub(super) issued_at: i64,
     /// When the first of those that followed one another was issued.
     pub(super) began: i64,
+    pub(super) renewal: Option<Arc<Renewal>>,
+}
+
+impl Grant {
+    pub(super) fn has_scope(&self, name: &str) -> bool {
+        self.scope.split_whitespace().any(|scope| scope == name)
+    }
+
+    /// A scope beyond OpenID Connect's own: the client's id or an API's.
+    pub(super) fn names_a_resource(&self) -> bool {
+        let own = ["openid", "offline_access", "profile", "email"];
+        let mut scopes = self.scope.split_whitespace();
+        scopes.any(|scope| !own.contains(&scope))
+    }
 }
 
 pub(super) struct Code {

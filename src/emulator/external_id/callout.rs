@@ -6,9 +6,9 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{EventKind, ExtensionEvent, Shape};
-use crate::emulator::{ScriptError, judge::BUILT_IN, keys::derived_id, state::Tenant};
-
-const GRAPH: &str = "00000003-0000-0000-c000-000000000000";
+use crate::emulator::{
+    ScriptError, entra::GRAPH, judge::BUILT_IN, keys::derived_id, state::Tenant,
+};
 
 /// An object whose members keep their order.
 struct Ordered(Vec<(&'static str, Value)>);
