@@ -12,6 +12,7 @@ mod context;
 mod customer;
 mod demo;
 mod duplicates;
+mod emulate;
 mod feature;
 mod import;
 mod link;
@@ -51,6 +52,7 @@ pub struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::DemoCommand),
+    Emulate(emulate::EmulateCommand),
     Serve(serve::ServeCommand),
     Check(check::CheckCommand),
     Migrate(migrate::MigrateCommand),
@@ -100,6 +102,7 @@ impl CommandLine {
         let context = Context::new(self.config, self.data_dir, environment()?);
         match self.command {
             Command::Demo(command) => command.run(&context).await?,
+            Command::Emulate(command) => code = command.run(&context).await?,
             Command::Serve(command) => command.run(&context).await?,
             Command::Check(command) => command.run(&context).await?,
             Command::Migrate(command) => command.run(&context).await?,

@@ -4,6 +4,7 @@
 mod address;
 mod caller;
 mod database;
+mod emulator;
 mod external_id;
 mod legal_entity;
 mod messages;
@@ -27,6 +28,7 @@ use crate::oidc::{BearerSettings, ProviderSettings};
 use crate::sites::key::SiteKey;
 
 pub use database::Database;
+pub use emulator::{EmulatorSettings, PolicySources, Unsupported};
 pub use legal_entity::LegalEntitySettings;
 pub use messages::fallback as fallback_messages;
 pub use problem::{Problem, Problems};
@@ -98,6 +100,11 @@ impl Source {
 
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
+    }
+
+    /// It may hold secrets.
+    pub fn environment(&self) -> &BTreeMap<String, String> {
+        &self.environment
     }
 
     pub fn load(&self) -> Result<Settings, Problems> {

@@ -106,6 +106,14 @@ impl<'a> Section<'a> {
         self.report.problem(place, message);
     }
 
+    /// Reports what is wrong with a key's value.
+    pub(super) fn problem_in(&self, key: &'static str, message: impl Into<String>) {
+        match self.node(key) {
+            Some((_, place)) => self.problem_at(&place, message),
+            None => self.problem(message),
+        }
+    }
+
     /// Whether the section was written at all.
     pub(super) fn is_given(&self) -> bool {
         self.table.is_some()
@@ -270,6 +278,45 @@ impl<'a> Section<'a> {
         }
     }
 
+    pub(super) fn flag(&self, key: &'static str) -> Option<bool> {
+        let (node, place) = self.node(key)?;
+        match &node.value {
+            Value::Flag(flag) => Some(*flag),
+            other => self.wrong_kind(&place, "true or false", other),
+        }
+    }
+
+    /// A value as JSON has it, for whoever reads that.
+    pub(super) fn json(&self, key: &'static str) -> Option<serde_json::Value> {
+        let (node, place) = self.node(key)?;
+        match json(&node.value) {
+            Some(value) => Some(value),
+            None => self.wrong_kind(&place, "what JSON can hold", &Value::Unreadable),
+        }
+    }
+
+    /// The texts of a section whose keys are names of the owner's choice.
+    pub(super) fn texts_by_name(&self, key: &'static str) -> BTreeMap<String, String> {
+        let section = self.section(key);
+        let mut texts = BTreeMap::new();
+        for (name, node) in section.table.iter().flat_map(|table| &table.0) {
+            let place = Place {
+                key: section.path_of(name),
+                origin: node.origin.clone(),
+            };
+            match &node.value {
+                Value::Text(text) => {
+                    texts.insert(name.clone(), text.clone());
+                }
+                other => {
+                    section.wrong_kind::<()>(&place, "a text", other);
+                }
+            }
+        }
+        section.all_known();
+        texts
+    }
+
     /// A moment as RFC 3339 writes it, with its offset.
     pub(super) fn moment(&self, key: &'static str) -> Option<OffsetDateTime> {
         let (node, place) = self.node(key)?;
@@ -372,6 +419,41 @@ impl<'a> Section<'a> {
         let Placed { value, place } = self.text(key)?;
         let value = self.report.resolve(&value, &place.origin);
         Some(Placed { value, place })
+    }
+
+    pub(super) fn paths(&self, key: &'static str) -> Vec<PathBuf> {
+        let found = self.list(key).unwrap_or_default().into_iter();
+        found
+            .map(|Placed { value, place }| self.report.resolve(&value, &place.origin))
+            .collect()
+    }
+
+    /// The text of the file that a key names.
+    pub(super) fn file(&self, key: &'static str) -> Option<Placed<String>> {
+        let Placed { value: path, place } = self.path(key)?;
+        let value = self.text_of(&path, &place)?;
+        Some(Placed { value, place })
+    }
+
+    /// The texts of the files that a list names.
+    pub(super) fn files(&self, key: &'static str) -> Vec<String> {
+        let found = self.list(key).unwrap_or_default().into_iter();
+        found
+            .filter_map(|Placed { value, place }| {
+                let path = self.report.resolve(&value, &place.origin);
+                self.text_of(&path, &place)
+            })
+            .collect()
+    }
+
+    fn text_of(&self, path: &Path, place: &Place) -> Option<String> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                self.problem_at(place, format!("cannot read {}: {error}", path.display()));
+                None
+            }
+        }
     }
 
     /// A secret in one of its three spellings. A spelling in the environment
@@ -533,6 +615,25 @@ impl<'a> Section<'a> {
         self.problem_at(place, format!("must be {expected}, is {}", found.kind()));
         None
     }
+}
+
+/// `None` for a number with a fraction, which the settings do not read.
+fn json(value: &Value) -> Option<serde_json::Value> {
+    Some(match value {
+        Value::Text(text) | Value::Moment(text) | Value::Variable(text) => text.as_str().into(),
+        Value::Whole(number) => (*number).into(),
+        Value::Flag(flag) => (*flag).into(),
+        Value::List(items) => {
+            let items = items.iter().map(|item| json(&item.value));
+            items.collect::<Option<Vec<_>>>()?.into()
+        }
+        Value::Table(table) => {
+            let members = table.0.iter();
+            let members = members.map(|(name, node)| Some((name.clone(), json(&node.value)?)));
+            serde_json::Value::Object(members.collect::<Option<_>>()?)
+        }
+        Value::Unreadable => return None,
+    })
 }
 
 impl Drop for Section<'_> {

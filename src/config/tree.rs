@@ -24,7 +24,7 @@ pub(super) struct Node {
 pub(super) enum Value {
     Text(String),
     Whole(i64),
-    Flag,
+    Flag(bool),
     Moment(String),
     /// The text of a variable, read as whatever its key asks for.
     Variable(String),
@@ -39,7 +39,7 @@ impl Value {
         match self {
             Self::Text(_) | Self::Variable(_) => "a text",
             Self::Whole(_) => "a number",
-            Self::Flag => "true or false",
+            Self::Flag(_) => "true or false",
             Self::Moment(_) => "a date",
             Self::List(_) => "a list",
             Self::Table(_) => "a section",
@@ -119,7 +119,7 @@ fn scalar(value: &TomlValue, origin: &Origin, lines: &Lines) -> Value {
     match value {
         TomlValue::String(text) => Value::Text(text.value().clone()),
         TomlValue::Integer(number) => Value::Whole(*number.value()),
-        TomlValue::Boolean(_) => Value::Flag,
+        TomlValue::Boolean(flag) => Value::Flag(*flag.value()),
         TomlValue::Datetime(moment) => Value::Moment(moment.value().to_string()),
         TomlValue::Float(_) => Value::Unreadable,
         TomlValue::Array(values) => Value::List(
@@ -208,7 +208,7 @@ fn place(
         }
         Value::Text(_)
         | Value::Whole(_)
-        | Value::Flag
+        | Value::Flag(_)
         | Value::Moment(_)
         | Value::Variable(_)
         | Value::Unreadable => Err(format!("`{step}` is a value, not a section")),

@@ -25,8 +25,8 @@ pub(super) struct Subject<'a> {
 impl<'a> From<&'a User> for Subject<'a> {
     fn from(user: &'a User) -> Self {
         Self {
-            email: user.email.as_deref(),
-            federated: user.federated.as_ref(),
+            email: user.email(),
+            federated: user.federated(),
             attributes: &user.attributes,
             object_id: Some(user.object_id),
         }

@@ -1,6 +1,8 @@
 //! `/__emulator`: what a test or a person at a desk turns and reads. README.md
 //! beside this file lists it.
 
+mod users;
+
 use std::sync::Arc;
 
 use actix_web::{
@@ -10,18 +12,16 @@ use actix_web::{
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
 use super::{
-    CallerToken, ExtensionEvent, ExtensionsError, PolicyCall, ScriptError,
-    directory::{DirectoryError, User},
-    external_id,
+    CallerToken, ExtensionEvent, ExtensionsError, PolicyCall, ScriptError, external_id,
     keys::{Signature, SigningKey},
     pages,
     params::Params,
-    settings::{Connectors, Extensions, SeedUser, Variants},
+    settings::{Connectors, Extensions, Variants},
     state::{Faults, Mail, OldKeys, Tenant, TokenScript},
     text::language_tag,
+    try_it,
 };
 
 pub(super) fn configure(app: &mut web::ServiceConfig) {
@@ -34,9 +34,10 @@ pub(super) fn configure(app: &mut web::ServiceConfig) {
             .route("/extensions/{flow}", web::put().to(put_extensions))
             .route("/mailbox", web::get().to(mailbox))
             .route("/mailbox", web::delete().to(clear_mailbox))
-            .route("/users", web::get().to(users))
-            .route("/users", web::post().to(add_user))
-            .route("/users/{id}", web::delete().to(remove_user))
+            .route("/users", web::get().to(users::list))
+            .route("/users", web::post().to(users::add))
+            .route("/users/{id}", web::patch().to(users::change))
+            .route("/users/{id}", web::delete().to(users::remove))
             .route("/audit", web::get().to(audit))
             .route("/audit", web::delete().to(clear_audit))
             .route("/faults", web::get().to(faults))
@@ -51,7 +52,8 @@ pub(super) fn configure(app: &mut web::ServiceConfig) {
             .route("/external-id-events", web::post().to(external_id_event))
             .route("/entra-tokens", web::post().to(entra_token))
             .route("/entra-keys/rotate", web::post().to(rotate_entra))
-            .route("/reset", web::post().to(reset)),
+            .route("/reset", web::post().to(reset))
+            .configure(try_it::configure),
     );
 }
 
@@ -223,41 +225,6 @@ fn accepts_html(request: &HttpRequest) -> bool {
 
 async fn clear_mailbox(tenant: web::Data<Tenant>) -> Answer {
     tenant.state().mailbox.clear();
-    done()
-}
-
-fn shown(user: &User) -> Value {
-    json!({
-        "objectId": user.object_id,
-        "created": user.created,
-        "email": user.email,
-        "isLocal": user.password.is_some(),
-        "federated": user.federated,
-        "attributes": user.attributes,
-    })
-}
-
-async fn users(tenant: web::Data<Tenant>) -> HttpResponse {
-    let users: Vec<Value> = tenant.state().directory.all().map(shown).collect();
-    HttpResponse::Ok().json(users)
-}
-
-async fn add_user(tenant: web::Data<Tenant>, request: HttpRequest, body: web::Bytes) -> Answer {
-    let seed = parse::<SeedUser>(&request, &body)?;
-    let object_id = tenant.add_user(seed).map_err(|error| {
-        let status = match error {
-            DirectoryError::AlreadyExists => StatusCode::CONFLICT,
-            DirectoryError::Full | DirectoryError::NoIdentity => StatusCode::BAD_REQUEST,
-        };
-        Refused(status, error.to_string())
-    })?;
-    Ok(HttpResponse::Created().json(json!({ "objectId": object_id })))
-}
-
-async fn remove_user(tenant: web::Data<Tenant>, id: web::Path<Uuid>) -> Answer {
-    let removed = tenant.state().directory.remove(*id);
-    removed.ok_or_else(|| Refused::new(StatusCode::NOT_FOUND, "No user has this object id."))?;
-    tenant.save_or_log();
     done()
 }
 

@@ -11,7 +11,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -257,21 +257,33 @@ impl Tenant {
         }
     }
 
-    /// What stands for `https://<host>/<tenant>` here.
-    fn entra_authority(&self, issuer: EntraIssuer) -> String {
-        let (base, host, id) = (&self.base_url, self.entra_host(issuer), self.id);
-        format!("{base}/entra/{host}/{id}")
+    /// What stands for `https://<host>/<tenant>` here. `base` is the tenant's
+    /// address that the asking client uses.
+    fn entra_authority(&self, base: &str, issuer: EntraIssuer) -> String {
+        format!("{base}/entra/{}/{}", self.entra_host(issuer), self.id)
     }
 
     pub(super) fn entra_issuer(&self, issuer: EntraIssuer, version: TokenVersion) -> String {
+        self.entra_issuer_at(&self.base_url, issuer, version)
+    }
+
+    pub(super) fn entra_issuer_at(
+        &self,
+        base: &str,
+        issuer: EntraIssuer,
+        version: TokenVersion,
+    ) -> String {
         match version {
-            TokenVersion::V1 => format!("{}/entra/sts.windows.net/{}/", self.base_url, self.id),
-            TokenVersion::V2 => format!("{}/v2.0", self.entra_authority(issuer)),
+            TokenVersion::V1 => format!("{base}/entra/sts.windows.net/{}/", self.id),
+            TokenVersion::V2 => format!("{}/v2.0", self.entra_authority(base, issuer)),
         }
     }
 
     pub(super) fn entra_jwks_url(&self, issuer: EntraIssuer) -> String {
-        format!("{}/discovery/v2.0/keys", self.entra_authority(issuer))
+        format!(
+            "{}/discovery/v2.0/keys",
+            self.entra_authority(&self.base_url, issuer)
+        )
     }
 
     /// The text behind `Bearer`; none when there is to be no header. Slow
@@ -409,28 +421,30 @@ pub(super) fn no_such_tenant() -> HttpResponse {
 
 type Path = web::Path<(String, String)>;
 
-async fn metadata_v1(tenant: web::Data<Tenant>, path: Path) -> HttpResponse {
-    metadata(&tenant, &path, TokenVersion::V1).await
+async fn metadata_v1(tenant: web::Data<Tenant>, path: Path, request: HttpRequest) -> HttpResponse {
+    let base = tenant.base_url_for(&request);
+    metadata(&tenant, base, &path, TokenVersion::V1).await
 }
 
-async fn metadata_v2(tenant: web::Data<Tenant>, path: Path) -> HttpResponse {
-    metadata(&tenant, &path, TokenVersion::V2).await
+async fn metadata_v2(tenant: web::Data<Tenant>, path: Path, request: HttpRequest) -> HttpResponse {
+    let base = tenant.base_url_for(&request);
+    metadata(&tenant, base, &path, TokenVersion::V2).await
 }
 
-async fn metadata(tenant: &Tenant, path: &Path, version: TokenVersion) -> HttpResponse {
+async fn metadata(tenant: &Tenant, base: &str, path: &Path, version: TokenVersion) -> HttpResponse {
     if let Some(broken) = misbehave(tenant, Endpoint::EntraMetadata).await {
         return broken;
     }
     let Some(issuer) = tenant.entra_path(&path.0, &path.1) else {
         return no_such_tenant();
     };
-    let authority = tenant.entra_authority(issuer);
+    let authority = tenant.entra_authority(base, issuer);
     let (jwks, oauth) = match version {
         TokenVersion::V1 => ("discovery/keys", "oauth2"),
         TokenVersion::V2 => ("discovery/v2.0/keys", "oauth2/v2.0"),
     };
     HttpResponse::Ok().json(json!({
-        "issuer": tenant.entra_issuer(issuer, version),
+        "issuer": tenant.entra_issuer_at(base, issuer, version),
         "jwks_uri": format!("{authority}/{jwks}"),
         "authorization_endpoint": format!("{authority}/{oauth}/authorize"),
         "token_endpoint": format!("{authority}/{oauth}/token"),

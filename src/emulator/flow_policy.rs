@@ -21,10 +21,18 @@ const PAGES: &str = r#"
 <ContentDefinition Id="api.signuporsignin"><LoadUri>~/</LoadUri><RecoveryUri>~/</RecoveryUri><DataUri>urn:com:microsoft:aad:b2c:elements:contract:unifiedssp:2.1.7</DataUri></ContentDefinition>
 <ContentDefinition Id="api.localaccountsignup"><LoadUri>~/</LoadUri><RecoveryUri>~/</RecoveryUri><DataUri>urn:com:microsoft:aad:b2c:elements:contract:selfasserted:2.1.7</DataUri></ContentDefinition>"#;
 
-pub(super) const ALTERNATIVE_SECURITY_ID: &str = r#"
+const TRANSFORMATIONS: &str = r#"
 <ClaimsTransformation Id="CreateAlternativeSecurityId" TransformationMethod="CreateAlternativeSecurityId">
 <InputClaims><InputClaim ClaimTypeReferenceId="issuerUserId" TransformationClaimType="key"/><InputClaim ClaimTypeReferenceId="identityProvider" TransformationClaimType="identityProvider"/></InputClaims>
 <OutputClaims><OutputClaim ClaimTypeReferenceId="alternativeSecurityId" TransformationClaimType="alternativeSecurityId"/></OutputClaims>
+</ClaimsTransformation>
+<ClaimsTransformation Id="CreateEmails" TransformationMethod="AddItemToStringCollection">
+<InputClaims><InputClaim ClaimTypeReferenceId="email" TransformationClaimType="item"/><InputClaim ClaimTypeReferenceId="emails" TransformationClaimType="collection"/></InputClaims>
+<OutputClaims><OutputClaim ClaimTypeReferenceId="emails" TransformationClaimType="collection"/></OutputClaims>
+</ClaimsTransformation>
+<ClaimsTransformation Id="FirstOfEmails" TransformationMethod="GetSingleItemFromStringCollection">
+<InputClaims><InputClaim ClaimTypeReferenceId="emails" TransformationClaimType="collection"/></InputClaims>
+<OutputClaims><OutputClaim ClaimTypeReferenceId="email" TransformationClaimType="extractedItem"/></OutputClaims>
 </ClaimsTransformation>"#;
 
 /// What an upstream provider may tell besides the address.
@@ -37,7 +45,6 @@ pub(super) const SOCIAL_NAMES: [(&str, &str); 3] = [
 /// The parts of a policy that differ.
 pub(super) struct Parts {
     pub(super) claims: String,
-    pub(super) transformations: String,
     pub(super) profiles: String,
     /// Whole `UserJourney` elements.
     pub(super) journeys: String,
@@ -48,7 +55,6 @@ impl Parts {
     pub(super) fn text(&self, name: &str) -> String {
         let Self {
             claims,
-            transformations,
             profiles,
             journeys,
             relying_party,
@@ -58,7 +64,7 @@ impl Parts {
             r#"<TrustFrameworkPolicy xmlns="http://schemas.microsoft.com/online/cpim/schemas/2013/06" PolicySchemaVersion="0.3.0.0" TenantId="user-flow" PolicyId="{name}" PublicPolicyUri="http://user-flow/{name}">
 <BuildingBlocks>
 <ClaimsSchema>{claims}</ClaimsSchema>
-<ClaimsTransformations>{transformations}</ClaimsTransformations>
+<ClaimsTransformations>{TRANSFORMATIONS}</ClaimsTransformations>
 <ContentDefinitions>{PAGES}</ContentDefinitions>
 </BuildingBlocks>
 <ClaimsProviders><ClaimsProvider><DisplayName>User flow</DisplayName><TechnicalProfiles>
@@ -95,6 +101,9 @@ impl Parts {
 pub(super) fn common_claims() -> String {
     [
         ("objectId", "Object id", "string", ""),
+        ("newUser", "Account is new", "boolean", ""),
+        ("accountEnabled", "Account enabled", "boolean", ""),
+        ("emails", "Email addresses", "stringCollection", ""),
         ("identityProvider", "Identity provider", "string", ""),
         ("issuerUserId", "User id at the provider", "string", ""),
         (
@@ -241,9 +250,53 @@ pub(super) fn read_profiles(read: &str) -> String {
 <TechnicalProfile Id="Read-Local"><DisplayName>Read</DisplayName>{directory}<Metadata><Item Key="Operation">Read</Item><Item Key="RaiseErrorIfClaimsPrincipalDoesNotExist">true</Item></Metadata>
 <InputClaims><InputClaim ClaimTypeReferenceId="objectId" Required="true"/></InputClaims><OutputClaims><OutputClaim ClaimTypeReferenceId="email" PartnerClaimType="signInNames.emailAddress"/>{read}</OutputClaims></TechnicalProfile>
 <TechnicalProfile Id="Read-Account"><DisplayName>Read</DisplayName>{directory}<Metadata><Item Key="Operation">Read</Item><Item Key="RaiseErrorIfClaimsPrincipalDoesNotExist">true</Item></Metadata>
-<InputClaims><InputClaim ClaimTypeReferenceId="objectId" Required="true"/></InputClaims><OutputClaims><OutputClaim ClaimTypeReferenceId="email" PartnerClaimType="mail"/>{read}</OutputClaims></TechnicalProfile>
+<InputClaims><InputClaim ClaimTypeReferenceId="objectId" Required="true"/></InputClaims><OutputClaims><OutputClaim ClaimTypeReferenceId="emails" PartnerClaimType="otherMails"/>{read}</OutputClaims>
+<OutputClaimsTransformations><OutputClaimsTransformation ReferenceId="FirstOfEmails"/></OutputClaimsTransformations></TechnicalProfile>
 "#,
         directory = proprietary(DIRECTORY),
+    )
+}
+
+/// Whether a sign-up chooses a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NewPassword {
+    Asked,
+    None,
+}
+
+/// Create the account, of the tenant's own or of a provider's. One without a
+/// password would be disabled unless it is said.
+pub(super) fn write_profiles(attributes: &[Attribute], password: NewPassword) -> String {
+    let password = match password {
+        NewPassword::Asked => {
+            "<PersistedClaim ClaimTypeReferenceId=\"newPassword\" PartnerClaimType=\"password\"/>"
+        }
+        NewPassword::None => "",
+    };
+    let persisted = each(attributes, persisted);
+    let directory = proprietary(DIRECTORY);
+    let (begin, end) = (
+        format!(
+            "{directory}<Metadata><Item Key=\"Operation\">Write</Item><Item \
+             Key=\"RaiseErrorIfClaimsPrincipalAlreadyExists\">true</Item></Metadata>"
+        ),
+        format!(
+            "<PersistedClaim ClaimTypeReferenceId=\"accountEnabled\" DefaultValue=\"true\"/>\
+             <PersistedClaim ClaimTypeReferenceId=\"displayName\" DefaultValue=\"unknown\"/>\
+             {persisted}"
+        ),
+    );
+    format!(
+        r#"<TechnicalProfile Id="Write-Local"><DisplayName>Create</DisplayName>{begin}
+<InputClaims><InputClaim ClaimTypeReferenceId="email" PartnerClaimType="signInNames.emailAddress" Required="true"/></InputClaims>
+<PersistedClaims><PersistedClaim ClaimTypeReferenceId="email" PartnerClaimType="signInNames.emailAddress"/>{password}{end}</PersistedClaims>
+<OutputClaims><OutputClaim ClaimTypeReferenceId="objectId"/><OutputClaim ClaimTypeReferenceId="newUser" PartnerClaimType="newClaimsPrincipalCreated"/><OutputClaim ClaimTypeReferenceId="authenticationSource" DefaultValue="localAccountAuthentication"/></OutputClaims></TechnicalProfile>
+<TechnicalProfile Id="Write-Federated"><DisplayName>Create</DisplayName>{begin}
+<InputClaimsTransformations><InputClaimsTransformation ReferenceId="CreateEmails"/></InputClaimsTransformations>
+<InputClaims><InputClaim ClaimTypeReferenceId="alternativeSecurityId" Required="true"/></InputClaims>
+<PersistedClaims><PersistedClaim ClaimTypeReferenceId="alternativeSecurityId"/><PersistedClaim ClaimTypeReferenceId="emails" PartnerClaimType="otherMails"/>{end}</PersistedClaims>
+<OutputClaims><OutputClaim ClaimTypeReferenceId="objectId"/><OutputClaim ClaimTypeReferenceId="newUser" PartnerClaimType="newClaimsPrincipalCreated"/></OutputClaims></TechnicalProfile>
+"#
     )
 }
 

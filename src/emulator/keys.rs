@@ -6,7 +6,9 @@ use aws_lc_rs::{
     hmac,
     rand::SystemRandom,
     rsa::KeySize,
-    signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair},
+    signature::{
+        KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey,
+    },
 };
 use base64::{Engine, engine::general_purpose::STANDARD, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
@@ -67,6 +69,14 @@ impl SigningKey {
             "e": URL_SAFE_NO_PAD.encode(&self.exponent),
             "n": URL_SAFE_NO_PAD.encode(&self.modulus),
         })
+    }
+
+    /// Whether a signature (RS256) is this key's.
+    pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        let public = self.pair.public_key().as_ref();
+        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, public)
+            .verify(message, signature)
+            .is_ok()
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {

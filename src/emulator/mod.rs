@@ -15,6 +15,8 @@ mod entra;
 mod exchange;
 mod external_id;
 mod flow_policy;
+mod graph;
+mod https;
 mod judge;
 mod keys;
 mod oidc;
@@ -22,16 +24,19 @@ mod pages;
 mod params;
 mod policies;
 mod policy_call;
+mod policy_keys;
 mod settings;
 mod state;
 mod text;
 mod token;
+mod try_it;
 mod user_flow;
 mod visit;
 
 use std::{
     io,
     net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
     thread,
 };
 
@@ -44,21 +49,30 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use directory::DirectoryError;
+pub(crate) use engine::{
+    support::Obstacle,
+    trace::{Note, Place},
+};
 pub use entra::{CallerToken, DEFAULT_AUDIENCE, EntraIssuer, TokenKind, TokenVersion};
 pub use external_id::{EventKind, EventOutcome, EventReport, ExtensionEvent, Shape};
+pub use https::{CertificateError, Certificates, Https};
 pub use keys::KeyError;
 pub use policies::Policies;
+pub(crate) use policies::{
+    Filled, Loaded, Refused, Request as PolicyRequest, load as load_policies, missing_keys,
+};
 pub use policy_call::{
     ClaimKind, ClientCertificate, OutputClaim, PolicyAuthentication, PolicyCall, PolicyOutcome,
     PolicyPlace, PolicyReport, ScalarVariant, SendClaimsIn, UrlVariant,
 };
+pub use policy_keys::PolicyKey;
 pub use settings::{
     AccessTokenVariant, Application, Attribute, AttributeKind, Connector, Connectors, Extension,
     Extensions, ExternalIdFlow, FederatedIdentity, Fidelity, IssuerForm, LocalMethod, LocalVariant,
     MappedClaim, NumberVariant, PolicyClaim, PreTokenVariant, Provider, RetryOn, SeedUser,
     SessionScope, Settings, UserFlow, Variants,
 };
-use state::{Parts, Saved, Tenant};
+use state::{HttpsDoor, Parts, Saved, Tenant};
 
 /// Why a tenant could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +95,8 @@ pub enum StartError {
     Settings(String),
     #[error("the emulator's signing key could not be made")]
     Key(#[from] KeyError),
+    #[error("the emulator cannot be reached over HTTPS: {0}")]
+    Https(#[from] CertificateError),
 }
 
 /// The flow that was named is none of the tenant's.
@@ -151,7 +167,7 @@ pub async fn start(settings: Settings) -> Result<Emulator, StartError> {
 }
 
 fn assemble(settings: Settings) -> Result<(web::Data<Tenant>, Server), StartError> {
-    let settings = checked(settings)?;
+    let mut settings = checked(settings)?;
     let saved = match &settings.state_file {
         Some(path) => Saved::read(path, settings.tenant_id)?,
         None => None,
@@ -161,9 +177,20 @@ fn assemble(settings: Settings) -> Result<(web::Data<Tenant>, Server), StartErro
     let base_url = settings
         .public_url
         .clone()
-        .unwrap_or_else(|| base_url(address));
+        .unwrap_or_else(|| base_url(Scheme::Http, address));
+    let base_url = base_url.trim_end_matches('/').to_owned();
+    let secure = settings.https.as_ref().map(Secure::listen).transpose()?;
+    if settings.offers_try_it {
+        let bases = secure.iter().map(|secure| secure.base_url.as_str());
+        let application = try_it::application(bases.chain([base_url.as_str()]));
+        settings.applications.push(application);
+    }
     let parts = Parts {
-        base_url: base_url.trim_end_matches('/').to_owned(),
+        base_url,
+        https: secure.as_ref().map(|secure| HttpsDoor {
+            base_url: secure.base_url.clone(),
+            authority: secure.authority.clone(),
+        }),
         port: address.port(),
         saved,
         http: client(&settings.connector_roots, None)
@@ -171,12 +198,13 @@ fn assemble(settings: Settings) -> Result<(web::Data<Tenant>, Server), StartErro
     };
     let tenant = web::Data::new(Tenant::new(settings, parts)?);
     let data = tenant.clone();
-    let server = HttpServer::new(move || {
+    let mut server = HttpServer::new(move || {
         App::new()
             .app_data(data.clone())
             .app_data(web::PayloadConfig::new(MAX_BODY))
             .configure(control::configure)
             .configure(entra::configure)
+            .configure(graph::configure)
             .configure(visit::configure)
             .configure(oidc::configure)
     })
@@ -184,9 +212,35 @@ fn assemble(settings: Settings) -> Result<(web::Data<Tenant>, Server), StartErro
     .disable_signals()
     .shutdown_timeout(1)
     .listen(listener)
-    .map_err(StartError::Server)?
-    .run();
-    Ok((tenant, server))
+    .map_err(StartError::Server)?;
+    if let Some(secure) = secure {
+        server = server
+            .listen_rustls_0_23(secure.listener, secure.config)
+            .map_err(StartError::Server)?;
+    }
+    Ok((tenant, server.run()))
+}
+
+/// The door with TLS, before anybody comes in.
+struct Secure {
+    listener: TcpListener,
+    config: rustls::ServerConfig,
+    base_url: String,
+    authority: Option<PathBuf>,
+}
+
+impl Secure {
+    fn listen(https: &Https) -> Result<Self, StartError> {
+        let shown = https::shown(&https.certificates)?;
+        let listener = listen(https.listen, None)?;
+        let address = listener.local_addr().map_err(StartError::Server)?;
+        Ok(Self {
+            listener,
+            config: shown.config,
+            base_url: base_url(Scheme::Https, address),
+            authority: shown.authority,
+        })
+    }
 }
 
 const WORKERS: usize = 2;
@@ -229,10 +283,20 @@ fn listen(address: SocketAddr, before: Option<u16>) -> Result<TcpListener, Start
     }
 }
 
-fn base_url(address: SocketAddr) -> String {
+#[derive(Clone, Copy)]
+enum Scheme {
+    Http,
+    Https,
+}
+
+fn base_url(scheme: Scheme, address: SocketAddr) -> String {
+    let scheme = match scheme {
+        Scheme::Http => "http",
+        Scheme::Https => "https",
+    };
     match address.ip().is_loopback() || address.ip().is_unspecified() {
-        true => format!("http://localhost:{}", address.port()),
-        false => format!("http://{address}"),
+        true => format!("{scheme}://localhost:{}", address.port()),
+        false => format!("{scheme}://{address}"),
     }
 }
 
@@ -300,6 +364,28 @@ impl Emulator {
     /// As `http://localhost:49152`.
     pub fn base_url(&self) -> String {
         self.tenant.base_url.clone()
+    }
+
+    /// As `https://localhost:49153`, where there is such a door.
+    pub fn https_url(&self) -> Option<String> {
+        let https = self.tenant.https.as_ref();
+        https.map(|https| https.base_url.clone())
+    }
+
+    /// The file with the certificate that clients have to trust at that door.
+    pub fn authority(&self) -> Option<&Path> {
+        self.tenant.https.as_ref()?.authority.as_deref()
+    }
+
+    /// The policies that are served, user flows among them.
+    pub fn policies(&self) -> Vec<String> {
+        let programs = self.tenant.programs.values();
+        programs.map(|program| program.id.clone()).collect()
+    }
+
+    /// Where a journey of the policy begins for whoever has no application.
+    pub fn try_it_url(&self, policy: &str) -> Option<String> {
+        try_it::url(&self.tenant, &self.tenant.base_url, policy)
     }
 
     /// As `http://localhost:49152/7c1e0d52-3b8a-4f7e-9a61-2f0c5d8e4b10/v2.0/`,

@@ -13,13 +13,15 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use uuid::Uuid;
 
+#[cfg(test)]
+pub(super) use self::authorize::ResponseType;
 use self::{
-    authorize::{Refusal, ResponseMode, accept_language, authorize},
+    authorize::{Refusal, accept_language, authorize},
     mistake::{At, CANCELLED, Mistake},
     redeem::redeem,
 };
 pub(super) use self::{
-    authorize::{Request, deliver},
+    authorize::{Request, ResponseMode, deliver},
     renewal::Renewal,
 };
 use super::{
@@ -158,13 +160,13 @@ async fn metadata(tenant: web::Data<Tenant>, request: HttpRequest) -> HttpRespon
         return no_such_policy();
     };
     let policy = program.id.to_lowercase();
-    let (base, domain) = (&tenant.base_url, &tenant.domain);
+    let (base, domain) = (tenant.base_url_for(&request), &tenant.domain);
     let endpoint = |path: &str| match form {
         UrlForm::Path => format!("{base}/{domain}/{policy}/{path}"),
         UrlForm::Query => format!("{base}/{domain}/{path}?p={policy}"),
     };
     HttpResponse::Ok().json(json!({
-        "issuer": token::issuer(&tenant, &program),
+        "issuer": token::issuer(&tenant, base, &program),
         "authorization_endpoint": endpoint("oauth2/v2.0/authorize"),
         "token_endpoint": endpoint("oauth2/v2.0/token"),
         "end_session_endpoint": endpoint("oauth2/v2.0/logout"),

@@ -2,6 +2,7 @@
 //! the others from running.
 
 mod fill;
+mod keys;
 mod local;
 mod samples;
 
@@ -13,12 +14,13 @@ use std::{
 
 use uuid::Uuid;
 
-pub(crate) use self::fill::Filled;
+pub(crate) use self::{fill::Filled, keys::missing_keys};
 use self::{fill::Filler, local::Home};
 use super::{
     audit::Dialect,
     engine::{
         program::Program,
+        support::{self, Obstacle},
         trace::{Note, Place},
     },
 };
@@ -38,22 +40,27 @@ pub struct Policies {
     pub(crate) refused: Vec<Refused>,
 }
 
+impl Policies {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.programs.is_empty()
+    }
+
+    /// The ids of those that are served.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.programs.iter().map(|program| program.id.as_str())
+    }
+
+    pub(crate) fn refused(&self) -> &[Refused] {
+        &self.refused
+    }
+}
+
 /// A policy that the emulator does not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refused {
     /// `PolicyId`; a file without one by its path.
     pub(crate) policy: String,
     pub(crate) obstacles: Vec<Obstacle>,
-}
-
-/// One thing that keeps a policy from running.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Obstacle {
-    pub(crate) place: Option<Place>,
-    /// What it is. A sentence without a full stop.
-    pub(crate) what: String,
-    /// What to do.
-    pub(crate) mend: String,
 }
 
 /// What to load, for which tenant.
@@ -168,7 +175,19 @@ pub(crate) fn load(request: &Request) -> Result<Loaded, LoadError> {
 }
 
 impl Loaded {
+    /// Serves the policy, unless the engine does not run all of it.
     fn add(&mut self, program: Program) {
+        let found = support::look(&program);
+        if !found.obstacles.is_empty() {
+            self.policies.refused.push(Refused {
+                policy: program.id,
+                obstacles: found.obstacles,
+            });
+            return;
+        }
+        let notes = found.notes.into_iter();
+        self.notes
+            .extend(notes.map(|note| (program.id.clone(), note)));
         self.policies.programs.push(Arc::new(program));
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 pub use self::external_id::{Extension, Extensions, ExternalIdFlow, LocalMethod, MappedClaim};
-use super::policies::Policies;
+use super::{Https, PolicyKey, policies::Policies};
 
 /// A whole tenant. [`Settings::new`] gives one with a sign-up-or-sign-in flow
 /// and no applications.
@@ -18,6 +18,8 @@ pub struct Settings {
     /// Port 0 takes a free port; with a state file, the port of the run before
     /// when it is still free (the issuer contains it).
     pub listen: SocketAddr,
+    /// A second door, with TLS.
+    pub https: Option<Https>,
     /// What browsers and services put in front of the paths, when it is not
     /// `http://localhost:PORT`.
     pub public_url: Option<String>,
@@ -42,6 +44,12 @@ pub struct Settings {
     /// machine's own.
     pub connector_roots: Vec<String>,
     pub fidelity: Fidelity,
+    /// What the portal calls policy keys, by the name that policies use
+    /// (`StorageReferenceId`).
+    pub policy_keys: BTreeMap<String, PolicyKey>,
+    /// Whether there is an application that shows whoever comes what it was
+    /// told of them.
+    pub offers_try_it: bool,
 }
 
 /// What happens where policies rely on what B2C's documents do not promise.
@@ -58,6 +66,7 @@ impl Settings {
     pub fn new(tenant_name: &str) -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            https: None,
             public_url: None,
             tenant_id: Uuid::from_u128(0x7c1e_0d52_3b8a_4f7e_9a61_2f0c_5d8e_4b10),
             tenant_name: tenant_name.to_owned(),
@@ -71,6 +80,8 @@ impl Settings {
             variants: Variants::default(),
             connector_roots: Vec::new(),
             fidelity: Fidelity::default(),
+            policy_keys: BTreeMap::new(),
+            offers_try_it: false,
         }
     }
 }
@@ -292,11 +303,29 @@ pub struct Application {
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SeedUser {
+    #[serde(alias = "objectId")]
     pub object_id: Option<Uuid>,
+    /// With a password it is a sign-in name, else the first of the other
+    /// addresses.
     pub email: Option<String>,
     /// With a password (and an address) the account is a local one.
     pub password: Option<String>,
     pub federated: Option<FederatedIdentity>,
+    /// By kind: `emailAddress`, `userName`, `phoneNumber`, …
+    #[serde(rename = "signInNames")]
+    pub sign_in_names: BTreeMap<String, String>,
+    /// Those behind `federated`.
+    pub identities: Vec<FederatedIdentity>,
+    /// `<object id>@<tenant>.onmicrosoft.com` unless stated.
+    #[serde(rename = "userPrincipalName")]
+    pub user_principal_name: Option<String>,
+    #[serde(rename = "otherMails")]
+    pub other_mails: Vec<String>,
+    /// Enabled unless stated.
+    #[serde(rename = "accountEnabled")]
+    pub account_enabled: Option<bool>,
+    #[serde(rename = "forceChangePasswordNextLogin")]
+    pub force_change_password_next_login: bool,
     /// By attribute name: `displayName`, `extension_<Name>`.
     pub attributes: BTreeMap<String, Value>,
 }

@@ -11,6 +11,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use actix_web::HttpRequest;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -21,7 +22,7 @@ use super::{
     StartError,
     audit::Audit,
     bounded::{Bounded, push_bounded},
-    directory::{Directory, User},
+    directory::{Directory, User, UserOfVersion1},
     engine::{program::Program, session::Sso, trace::Trace},
     entra::EntraKeyRing,
     external_id::flow::ExternalFlows,
@@ -48,6 +49,7 @@ const MAX_KEYS: usize = 4;
 /// A tenant: what was configured, and what has happened since.
 pub(super) struct Tenant {
     pub(super) base_url: String,
+    pub(super) https: Option<HttpsDoor>,
     pub(super) id: Uuid,
     pub(super) domain: String,
     pub(super) extensions_app_id: String,
@@ -96,6 +98,8 @@ pub(super) struct State {
 #[derive(Clone)]
 pub(super) struct Grant {
     pub(super) authority: Authority,
+    /// The address at which it was asked for.
+    pub(super) base_url: String,
     /// What the policy says of them.
     pub(super) claims: Map<String, Value>,
     pub(super) subject: Option<String>,
@@ -252,9 +256,17 @@ impl Faults {
     }
 }
 
+/// The tenant's address with TLS.
+pub(super) struct HttpsDoor {
+    pub(super) base_url: String,
+    /// The file with the certificate that clients have to trust.
+    pub(super) authority: Option<PathBuf>,
+}
+
 /// What the tenant is started from.
 pub(super) struct Parts {
     pub(super) base_url: String,
+    pub(super) https: Option<HttpsDoor>,
     pub(super) port: u16,
     pub(super) saved: Option<Saved>,
     pub(super) http: reqwest::Client,
@@ -273,11 +285,12 @@ impl Tenant {
             .iter()
             .map(|flow| (flow.name.to_lowercase(), flow.connectors.clone()))
             .collect();
+        let domain = format!("{}.onmicrosoft.com", settings.tenant_name.to_lowercase());
         let (keys, directory) = match parts.saved {
-            Some(saved) => (saved.signing_keys()?, saved.directory()?),
+            Some(saved) => (saved.signing_keys()?, saved.directory(&domain)?),
             None => (
                 VecDeque::from([Arc::new(SigningKey::generate(system_now())?)]),
-                seeded(&settings.seed, system_now())?,
+                seeded(&domain, &settings.seed, system_now())?,
             ),
         };
         let programs = programs(&settings)?;
@@ -286,8 +299,9 @@ impl Tenant {
             programs,
             external,
             base_url: parts.base_url,
+            https: parts.https,
             id: settings.tenant_id,
-            domain: format!("{}.onmicrosoft.com", settings.tenant_name.to_lowercase()),
+            domain,
             extensions_app_id: settings.extensions_app_id,
             flows: settings.user_flows,
             refused: settings.policies.refused,
@@ -316,6 +330,52 @@ impl Tenant {
         };
         tenant.save().map_err(StartError::StateFile)?;
         Ok(tenant)
+    }
+
+    /// The tenant's address as the client of a request knows it: whoever comes
+    /// in over TLS is told of nothing but that door, the issuer included.
+    pub(super) fn base_url_for(&self, request: &HttpRequest) -> &str {
+        match &self.https {
+            Some(https) if request.app_config().secure() => &https.base_url,
+            Some(_) | None => &self.base_url,
+        }
+    }
+
+    /// All of its addresses.
+    pub(super) fn bases(&self) -> impl Iterator<Item = &str> {
+        let https = self.https.iter().map(|https| https.base_url.as_str());
+        https.chain([self.base_url.as_str()])
+    }
+
+    /// One for tests, that serves nobody. Its clock starts in 1970 and stands
+    /// as good as still.
+    #[cfg(test)]
+    pub(super) fn trial(settings: super::Settings) -> Self {
+        use std::sync::OnceLock;
+        static KEY: OnceLock<SigningKey> = OnceLock::new();
+        let key = KEY.get_or_init(|| SigningKey::generate(0).unwrap());
+        let users: Vec<User> = settings
+            .seed
+            .iter()
+            .map(|seed| User::from_seed(seed.clone(), 0))
+            .collect();
+        let saved = Saved {
+            version: SAVED_VERSION,
+            tenant_id: settings.tenant_id,
+            port: 0,
+            keys: SavedKey::of(key).into_iter().collect(),
+            users,
+        };
+        let parts = Parts {
+            base_url: "http://localhost:4711".to_owned(),
+            port: 4711,
+            saved: Some(saved),
+            https: None,
+            http: reqwest::Client::new(),
+        };
+        let tenant = Self::new(settings, parts).unwrap();
+        tenant.state().clock_offset = -system_now();
+        tenant
     }
 
     /// A lock that is never held while waiting for anything.
@@ -406,7 +466,7 @@ impl Tenant {
 
     /// Forgets everything that happened; keys and connectors stay.
     pub(super) fn reset(&self) -> Result<(), StartError> {
-        let directory = seeded(&self.seed, system_now())?;
+        let directory = seeded(&self.domain, &self.seed, system_now())?;
         let mut state = self.state();
         let chosen = Chosen {
             connectors: std::mem::take(&mut state.connectors),
@@ -434,7 +494,7 @@ impl Tenant {
         let saved = {
             let state = self.state();
             Saved {
-                version: 1,
+                version: SAVED_VERSION,
                 tenant_id: self.id,
                 port: store.port,
                 keys: state
@@ -515,8 +575,8 @@ fn programs(settings: &super::Settings) -> Result<BTreeMap<String, Arc<Program>>
     Ok(programs)
 }
 
-fn seeded(seed: &[SeedUser], now: i64) -> Result<Directory, StartError> {
-    let mut directory = Directory::default();
+fn seeded(domain: &str, seed: &[SeedUser], now: i64) -> Result<Directory, StartError> {
+    let mut directory = Directory::new(domain);
     for user in seed {
         directory
             .add_seed(user.clone(), now)
@@ -568,15 +628,24 @@ impl Store {
     }
 }
 
+const SAVED_VERSION: u32 = 2;
+
 /// The state file.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Saved {
+pub(super) struct Saved<U = User> {
     version: u32,
     pub(super) tenant_id: Uuid,
     pub(super) port: u16,
     keys: Vec<SavedKey>,
-    users: Vec<User>,
+    users: Vec<U>,
+}
+
+/// What every version of it begins with.
+#[derive(Deserialize)]
+struct SavedHead {
+    version: u32,
+    tenant_id: Uuid,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -605,16 +674,32 @@ impl Saved {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(StartError::StateFile(error)),
         };
-        let saved: Self = serde_json::from_slice(&text)
-            .map_err(|error| StartError::StateContent(format!("{}: {error}", path.display())))?;
-        if saved.version != 1 || saved.tenant_id != tenant_id {
-            return Err(StartError::StateContent(format!(
-                "{}: it belongs to another version or to tenant {}",
-                path.display(),
-                saved.tenant_id
-            )));
+        let misread = |error: serde_json::Error| {
+            StartError::StateContent(format!("{}: {error}", path.display()))
+        };
+        let head: SavedHead = serde_json::from_slice(&text).map_err(misread)?;
+        let saved = match head.version {
+            1 if head.tenant_id == tenant_id => serde_json::from_slice(&text).map(Self::from_1),
+            SAVED_VERSION if head.tenant_id == tenant_id => serde_json::from_slice(&text),
+            version => {
+                return Err(StartError::StateContent(format!(
+                    "{}: it belongs to version {version} and to tenant {}",
+                    path.display(),
+                    head.tenant_id
+                )));
+            }
+        };
+        saved.map(Some).map_err(misread)
+    }
+
+    fn from_1(old: Saved<UserOfVersion1>) -> Self {
+        Self {
+            version: SAVED_VERSION,
+            tenant_id: old.tenant_id,
+            port: old.port,
+            keys: old.keys,
+            users: old.users.into_iter().map(User::from).collect(),
         }
-        Ok(Some(saved))
     }
 
     fn signing_keys(&self) -> Result<VecDeque<Arc<SigningKey>>, StartError> {
@@ -632,8 +717,8 @@ impl Saved {
         Ok(keys)
     }
 
-    fn directory(self) -> Result<Directory, StartError> {
-        let mut directory = Directory::default();
+    fn directory(self, domain: &str) -> Result<Directory, StartError> {
+        let mut directory = Directory::new(domain);
         for user in self.users {
             directory
                 .add(user)
@@ -654,7 +739,7 @@ fn date(seconds: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
-fn rfc3339(seconds: i64) -> String {
+pub(super) fn rfc3339(seconds: i64) -> String {
     date(seconds).format(&Rfc3339).unwrap_or_default()
 }
 

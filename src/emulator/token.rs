@@ -18,8 +18,9 @@ pub(super) struct Companions<'a> {
     pub(super) access_token: Option<&'a str>,
 }
 
-pub(super) fn issuer(tenant: &Tenant, program: &Program) -> String {
-    let (base, id) = (&tenant.base_url, tenant.id);
+/// `base` is the address that the application uses.
+pub(super) fn issuer(tenant: &Tenant, base: &str, program: &Program) -> String {
+    let id = tenant.id;
     match program.tokens.issuer {
         IssuerForm::Tenant => format!("{base}/{id}/v2.0/"),
         IssuerForm::Tfp => format!("{base}/tfp/{id}/{}/v2.0/", program.id),
@@ -82,7 +83,7 @@ fn common(tenant: &Tenant, program: &Program, grant: &Grant, seconds: i64) -> Ma
     let mut claims = Map::new();
     let members = [
         ("ver", "1.0".into()),
-        ("iss", issuer(tenant, program).into()),
+        ("iss", issuer(tenant, &grant.base_url, program).into()),
         ("aud", grant.client_id.as_str().into()),
         ("exp", now.saturating_add(seconds).into()),
         ("nbf", now.into()),

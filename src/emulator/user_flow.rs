@@ -5,9 +5,9 @@ use super::{
     audit::Dialect,
     engine::program::Program,
     flow_policy::{
-        self, ALTERNATIVE_SECURITY_ID, DIRECTORY, Local, Parts, SELF_ASSERTED, TRANSFORMATION, WHO,
-        attribute_claim, claim, each, escaped, exists, fields, input, is_federated, is_local,
-        missing, output, persisted, proprietary, session_manager, step,
+        self, Local, NewPassword, Parts, SELF_ASSERTED, TRANSFORMATION, WHO, attribute_claim,
+        claim, each, escaped, exists, fields, input, is_federated, is_local, missing, output,
+        proprietary, session_manager, step,
     },
     settings::{Attribute, IssuerForm, PolicyClaim, SessionScope, UserFlow},
 };
@@ -15,12 +15,6 @@ use super::{
 /// The handler of the profiles that ask an API connector; the class says which
 /// step it is.
 pub(super) const CONNECTOR_HANDLER: &str = "Idlink.Emulator.ApiConnector";
-
-const CREATE_EMAILS: &str = r#"
-<ClaimsTransformation Id="CreateEmails" TransformationMethod="AddItemToStringCollection">
-<InputClaims><InputClaim ClaimTypeReferenceId="email" TransformationClaimType="item"/><InputClaim ClaimTypeReferenceId="emails" TransformationClaimType="collection"/></InputClaims>
-<OutputClaims><OutputClaim ClaimTypeReferenceId="emails" TransformationClaimType="collection"/></OutputClaims>
-</ClaimsTransformation>"#;
 
 /// The flow's policy. An error says what of the settings does not fit.
 pub(super) fn program(flow: &UserFlow) -> Result<Program, String> {
@@ -30,7 +24,6 @@ pub(super) fn program(flow: &UserFlow) -> Result<Program, String> {
 fn parts(flow: &UserFlow) -> Parts {
     Parts {
         claims: claims(flow),
-        transformations: [ALTERNATIVE_SECURITY_ID, CREATE_EMAILS].concat(),
         profiles: profiles(flow),
         journeys: flow_policy::journey("UserFlow", &steps(flow)),
         relying_party: relying_party(flow),
@@ -40,14 +33,9 @@ fn parts(flow: &UserFlow) -> Parts {
 // Claims.
 
 fn claims(flow: &UserFlow) -> String {
-    let own = [
-        ("newUser", "Account is new", "boolean"),
-        ("emails", "Email addresses", "stringCollection"),
-        ("trustFrameworkPolicy", "Policy", "string"),
-    ];
-    let own = own.map(|(id, name, kind)| claim(id, name, kind, ""));
+    let policy = claim("trustFrameworkPolicy", "Policy", "string", "");
     let attributes: String = attributes(flow).iter().map(attribute_claim).collect();
-    [flow_policy::common_claims(), own.concat(), attributes].concat()
+    [flow_policy::common_claims(), policy, attributes].concat()
 }
 
 /// Every attribute that the flow collects or sends.
@@ -70,7 +58,7 @@ fn profiles(flow: &UserFlow) -> String {
         flow_policy::provider_profiles(&flow.providers),
         flow_policy::password_profiles(),
         pages(flow),
-        write_profiles(flow),
+        flow_policy::write_profiles(&flow.attributes, NewPassword::Asked),
         flow_policy::read_profiles(&read),
         connectors.map(|step| connector(flow, step)).concat(),
         sessions(flow),
@@ -113,27 +101,6 @@ fn pages(flow: &UserFlow) -> String {
 "#,
         self_asserted = proprietary(SELF_ASSERTED),
         transformation = proprietary(TRANSFORMATION),
-    )
-}
-
-fn write_profiles(flow: &UserFlow) -> String {
-    let persisted = each(&flow.attributes, persisted);
-    let made = [
-        output("objectId", ""),
-        output("newUser", "PartnerClaimType=\"newClaimsPrincipalCreated\""),
-    ]
-    .concat();
-    format!(
-        r#"<TechnicalProfile Id="Write-Local"><DisplayName>Create</DisplayName>{directory}<Metadata><Item Key="Operation">Write</Item><Item Key="RaiseErrorIfClaimsPrincipalAlreadyExists">true</Item></Metadata>
-<InputClaims><InputClaim ClaimTypeReferenceId="email" PartnerClaimType="signInNames.emailAddress" Required="true"/></InputClaims>
-<PersistedClaims><PersistedClaim ClaimTypeReferenceId="email" PartnerClaimType="signInNames.emailAddress"/><PersistedClaim ClaimTypeReferenceId="newPassword" PartnerClaimType="password"/><PersistedClaim ClaimTypeReferenceId="displayName" DefaultValue="unknown"/>{persisted}</PersistedClaims>
-<OutputClaims>{made}<OutputClaim ClaimTypeReferenceId="authenticationSource" DefaultValue="localAccountAuthentication"/></OutputClaims></TechnicalProfile>
-<TechnicalProfile Id="Write-Federated"><DisplayName>Create</DisplayName>{directory}<Metadata><Item Key="Operation">Write</Item><Item Key="RaiseErrorIfClaimsPrincipalAlreadyExists">true</Item></Metadata>
-<InputClaims><InputClaim ClaimTypeReferenceId="alternativeSecurityId" Required="true"/></InputClaims>
-<PersistedClaims><PersistedClaim ClaimTypeReferenceId="alternativeSecurityId"/><PersistedClaim ClaimTypeReferenceId="email" PartnerClaimType="mail"/><PersistedClaim ClaimTypeReferenceId="displayName" DefaultValue="unknown"/>{persisted}</PersistedClaims>
-<OutputClaims>{made}</OutputClaims></TechnicalProfile>
-"#,
-        directory = proprietary(DIRECTORY),
     )
 }
 
@@ -211,7 +178,7 @@ fn steps(flow: &UserFlow) -> Vec<String> {
         step(&[known()], "Write-Federated"),
         step(&[is_federated()], "Read-Local"),
         step(&[is_local()], "Read-Account"),
-        step(&[missing("email")], "Emails"),
+        step(&[missing("email"), exists("emails")], "Emails"),
         step(&[], "PreTokenIssuance"),
         step(&[], "Session"),
         flow_policy::send_claims(),

@@ -2,6 +2,7 @@
 //! against a connector that is not ours.
 
 mod browser;
+mod directory;
 mod external_id;
 mod policy_calls;
 

@@ -19,6 +19,8 @@ pub(crate) struct Context {
     pub(crate) tag: String,
     pub(crate) ip_address: String,
     pub(crate) host: String,
+    /// The tenant's address that the application uses.
+    pub(crate) base_url: String,
     /// Seconds.
     pub(crate) started: i64,
     /// When the person proved who they are: now, or when the session began.

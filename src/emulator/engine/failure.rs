@@ -25,7 +25,8 @@ pub(crate) enum PageText {
     /// the arguments.
     Named {
         key: &'static str,
-        default: &'static str,
+        /// Of the profile that failed, where it has such an item itself.
+        default: Box<str>,
         arguments: Vec<String>,
     },
     /// `Unable to validate the information provided.`
@@ -64,7 +65,7 @@ impl Failure {
         code: &'static str,
         text: impl Into<String>,
         key: &'static str,
-        default: &'static str,
+        default: impl Into<Box<str>>,
     ) -> Self {
         Self {
             error: "server_error",
@@ -72,7 +73,7 @@ impl Failure {
             text: text.into(),
             page: PageText::Named {
                 key,
-                default,
+                default: default.into(),
                 arguments: Vec::new(),
             },
         }

@@ -18,8 +18,11 @@ pub(crate) mod providers;
 mod resolvers;
 pub(crate) mod rules;
 pub(crate) mod session;
+pub(crate) mod support;
 pub(crate) mod trace;
 mod transformations;
+#[cfg(test)]
+pub(crate) mod trial;
 pub(crate) mod value;
 pub(crate) mod words;
 

@@ -4,6 +4,8 @@
 
 use std::time::Instant;
 
+use serde_json::Value as Json;
+
 use super::{
     Scene,
     bag::Bag,
@@ -112,7 +114,7 @@ pub(super) fn transform<'a>(
             });
             continue;
         };
-        let done = transformations::run(&scene.with(&all), &transformation);
+        let done = transformations::run(&scene.with(&all), &transformation, &record.id);
         let mut told = TransformationRecord {
             id: id.to_owned(),
             method: transformation.method().unwrap_or_default().to_owned(),
@@ -124,6 +126,9 @@ pub(super) fn transform<'a>(
         match done {
             Ok(outputs) => {
                 told.outputs = seen(&outputs, |id| scene.program.is_secret(id));
+                for id in outputs.cleared() {
+                    told.outputs.insert(id.to_owned(), Json::Null);
+                }
                 record.transformations.push(told);
                 all.extend(&outputs);
                 set.extend(&outputs);

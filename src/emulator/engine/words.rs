@@ -82,6 +82,11 @@ impl<'a> Words<'a> {
         self.string("ErrorMessage", None, id)
     }
 
+    /// A string that a claims transformation asks for, by its `ElementType`.
+    pub(crate) fn of_transformation(&self, element_type: &str, id: &str) -> Option<&'a str> {
+        self.string(element_type, None, id)
+    }
+
     /// `Text` of an enumeration's items, by value.
     pub(crate) fn items(&self, claim: &str) -> Vec<(&'a str, &'a str, bool)> {
         for resources in &self.resources {

@@ -8,9 +8,8 @@ use crate::emulator::{
     audit::Dialect,
     engine::program::Program,
     flow_policy::{
-        self, ALTERNATIVE_SECURITY_ID, DIRECTORY, Local, Parts, SELF_ASSERTED, WHO,
-        attribute_claim, claim, each, escaped, exists, fields, input, is_federated, is_local,
-        output, persisted, proprietary, step,
+        self, DIRECTORY, Local, NewPassword, Parts, SELF_ASSERTED, WHO, attribute_claim, claim,
+        each, escaped, exists, fields, input, is_federated, is_local, output, proprietary, step,
     },
     settings::{Attribute, ExternalIdFlow, LocalMethod},
 };
@@ -60,7 +59,6 @@ fn program(flow: &ExternalIdFlow) -> Result<Program, String> {
 fn parts(flow: &ExternalIdFlow) -> Parts {
     Parts {
         claims: claims(flow),
-        transformations: ALTERNATIVE_SECURITY_ID.to_owned(),
         profiles: profiles(flow),
         journeys: [
             flow_policy::journey("ExternalId", &steps(flow)),
@@ -85,7 +83,6 @@ fn provided(at: usize) -> [String; 2] {
 // Claims.
 
 fn claims(flow: &ExternalIdFlow) -> String {
-    let enabled = claim("accountEnabled", "Account enabled", "boolean", "");
     let attributes: String = attributes(flow).iter().map(attribute_claim).collect();
     let provided: String = flow
         .claims
@@ -97,7 +94,7 @@ fn claims(flow: &ExternalIdFlow) -> String {
             text + &claim(&list, &mapped.id, "stringCollection", "")
         })
         .collect();
-    [flow_policy::common_claims(), enabled, attributes, provided].concat()
+    [flow_policy::common_claims(), attributes, provided].concat()
 }
 
 fn attributes(flow: &ExternalIdFlow) -> Vec<Attribute> {
@@ -109,16 +106,16 @@ fn attributes(flow: &ExternalIdFlow) -> Vec<Attribute> {
 fn profiles(flow: &ExternalIdFlow) -> String {
     let read = each(&attributes(flow), |name| output(name, ""));
     let collected = each(&flow.attributes, |name| output(name, ""));
-    let sign_in = match flow.local {
-        LocalMethod::EmailWithPassword => flow_policy::password_profiles(),
-        LocalMethod::EmailOneTimePasscode => code_profiles(),
-        LocalMethod::None => String::new(),
+    let (sign_in, password) = match flow.local {
+        LocalMethod::EmailWithPassword => (flow_policy::password_profiles(), NewPassword::Asked),
+        LocalMethod::EmailOneTimePasscode => (code_profiles(), NewPassword::None),
+        LocalMethod::None => (String::new(), NewPassword::None),
     };
     [
         flow_policy::provider_profiles(&flow.providers),
         sign_in,
         pages(flow),
-        write_profiles(flow),
+        flow_policy::write_profiles(&flow.attributes, password),
         flow_policy::read_profiles(&read),
         event("AttributeCollectionStart", &collected),
         event("AttributeCollectionSubmit", &collected),
@@ -213,35 +210,6 @@ fn pages(flow: &ExternalIdFlow) -> String {
     );
     let local = page("Local", &[passwords, fields.clone()].concat());
     [address, local, page("Federated", &fields)].concat()
-}
-
-fn write_profiles(flow: &ExternalIdFlow) -> String {
-    let password = match flow.local {
-        LocalMethod::EmailWithPassword => {
-            "<PersistedClaim ClaimTypeReferenceId=\"newPassword\" PartnerClaimType=\"password\"/>"
-        }
-        LocalMethod::EmailOneTimePasscode | LocalMethod::None => "",
-    };
-    let local = "<PersistedClaim ClaimTypeReferenceId=\"email\" \
-                 PartnerClaimType=\"signInNames.emailAddress\"/>";
-    let federated = "<PersistedClaim ClaimTypeReferenceId=\"alternativeSecurityId\"/>\
-                     <PersistedClaim ClaimTypeReferenceId=\"email\" PartnerClaimType=\"mail\"/>";
-    let key = "<InputClaim ClaimTypeReferenceId=\"alternativeSecurityId\" Required=\"true\"/>";
-    let address = "<InputClaim ClaimTypeReferenceId=\"email\" \
-                   PartnerClaimType=\"signInNames.emailAddress\" Required=\"true\"/>";
-    let attributes = each(&flow.attributes, persisted);
-    let write = |kind: &str, key: &str, persisted: &str| {
-        format!(
-            r#"<TechnicalProfile Id="Write-{kind}"><DisplayName>Create</DisplayName>{directory}<Metadata><Item Key="Operation">Write</Item><Item Key="RaiseErrorIfClaimsPrincipalAlreadyExists">true</Item></Metadata>
-<InputClaims>{key}</InputClaims>
-<PersistedClaims>{persisted}<PersistedClaim ClaimTypeReferenceId="accountEnabled" DefaultValue="true"/><PersistedClaim ClaimTypeReferenceId="displayName" DefaultValue="unknown"/>{attributes}</PersistedClaims>
-<OutputClaims><OutputClaim ClaimTypeReferenceId="objectId"/></OutputClaims></TechnicalProfile>
-"#,
-            directory = proprietary(DIRECTORY),
-        )
-    };
-    let local = write("Local", address, &[local, password].concat());
-    local + &write("Federated", key, federated)
 }
 
 // Steps.

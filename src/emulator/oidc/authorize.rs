@@ -258,6 +258,7 @@ pub(in crate::emulator) fn deliver(
     let renewal = Renewal::of(program, context, &issued);
     let grant = Grant {
         authority: request.authority,
+        base_url: context.base_url.clone(),
         claims: issued.claims,
         subject: issued.subject,
         object_id: issued.object_id.and_then(|id| id.parse().ok()),

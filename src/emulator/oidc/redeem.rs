@@ -68,10 +68,13 @@ impl<'a> Asked<'a> {
         let (tenant, authority) = (self.tenant, self.door.authority());
         let worded = |mistake: Mistake<'_>| mistake.worded(tenant, authority);
         let (program, handed) = self.handed().map_err(worded)?;
-        let grant = match handed {
+        let mut grant = match handed {
             Handed::Code(grant) => grant,
             Handed::RefreshToken(grant) => renewed(tenant, &program, grant).await?,
         };
+        tenant
+            .base_url_for(self.request)
+            .clone_into(&mut grant.base_url);
         response::tokens(tenant, &program, grant, self.form).map_err(|_| worded(Mistake::Internal))
     }
 

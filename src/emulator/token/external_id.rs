@@ -58,7 +58,12 @@ fn common(tenant: &Tenant, issuer: EntraIssuer, grant: &Grant, seconds: i64) -> 
     let now = tenant.now();
     let members: [(&str, Value); 8] = [
         ("ver", "2.0".into()),
-        ("iss", tenant.entra_issuer(issuer, TokenVersion::V2).into()),
+        (
+            "iss",
+            tenant
+                .entra_issuer_at(&grant.base_url, issuer, TokenVersion::V2)
+                .into(),
+        ),
         ("aud", grant.client_id.as_str().into()),
         ("exp", now.saturating_add(seconds).into()),
         ("nbf", now.into()),

@@ -110,6 +110,7 @@ fn context(
         tag,
         ip_address: connection.peer_addr().unwrap_or("127.0.0.1").to_owned(),
         host: connection.host().to_owned(),
+        base_url: tenant.base_url_for(http).to_owned(),
         started: now,
         auth_time: sso.map_or(now, |sso| sso.auth_time),
         keep_signed_in: false,
