@@ -14,14 +14,14 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
 use super::{
-    CallerToken, ExtensionEvent, ExtensionsError, PolicyCall, ScriptError, external_id,
+    CallerToken, ExtensionEvent, ExtensionsError, PolicyCall, ScriptError, external_id, index,
     keys::{Signature, SigningKey},
     pages,
     params::Params,
     settings::{Connectors, Extensions, Variants},
     state::{Faults, Mail, OldKeys, Tenant, TokenScript},
     text::language_tag,
-    try_it,
+    traces, try_it,
 };
 
 pub(super) fn configure(app: &mut web::ServiceConfig) {
@@ -53,12 +53,13 @@ pub(super) fn configure(app: &mut web::ServiceConfig) {
             .route("/entra-tokens", web::post().to(entra_token))
             .route("/entra-keys/rotate", web::post().to(rotate_entra))
             .route("/reset", web::post().to(reset))
+            .configure(traces::configure)
             .configure(try_it::configure),
     );
 }
 
 async fn index(tenant: web::Data<Tenant>) -> HttpResponse {
-    pages::index(&tenant)
+    index::page(&tenant)
 }
 
 async fn style() -> HttpResponse {
@@ -216,7 +217,7 @@ fn newest_first(tenant: &Tenant, address: Option<&str>) -> Vec<Mail> {
     wanted.cloned().collect()
 }
 
-fn accepts_html(request: &HttpRequest) -> bool {
+pub(super) fn accepts_html(request: &HttpRequest) -> bool {
     let accept = request.headers().get(header::ACCEPT);
     accept
         .and_then(|value| value.to_str().ok())

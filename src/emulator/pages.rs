@@ -67,20 +67,6 @@ struct Mailbox<'a> {
     mails: &'a [Mail],
 }
 
-#[derive(Template)]
-#[template(path = "index.html", config = "src/emulator/askama.toml")]
-struct Index<'a> {
-    frame: Frame<'a>,
-    tenant_id: uuid::Uuid,
-    flows: Vec<FlowRow<'a>>,
-    applications: &'a [super::Application],
-}
-
-struct FlowRow<'a> {
-    name: &'a str,
-    metadata: String,
-}
-
 pub(super) const STYLE: &str = include_str!("pages/style.css");
 
 /// A page's text. Rendering writes to memory and cannot fail in practice.
@@ -141,20 +127,6 @@ pub(super) fn signed_out(tenant: &Tenant, tag: &str) -> HttpResponse {
 pub(super) fn mailbox(tenant: &Tenant, tag: &str, mails: &[Mail]) -> HttpResponse {
     let frame = Frame::new(tenant, tag);
     html(StatusCode::OK, render(&Mailbox { frame, mails }))
-}
-
-pub(super) fn index(tenant: &Tenant) -> HttpResponse {
-    let flows = tenant.flows.iter().map(|flow| FlowRow {
-        name: &flow.name,
-        metadata: super::metadata_url(tenant, &flow.name),
-    });
-    let page = Index {
-        frame: Frame::new(tenant, "en"),
-        tenant_id: tenant.id,
-        flows: flows.collect(),
-        applications: &tenant.applications,
-    };
-    html(StatusCode::OK, render(&page))
 }
 
 /// The one page with a script: it sends itself. Without scripts there is a

@@ -40,7 +40,6 @@ use crate::policy::merge::folded;
 const MAX_JOURNEYS: usize = 2_000;
 const MAX_SESSIONS: usize = 5_000;
 const MAX_GRANTS: usize = 5_000;
-const MAX_TRACES: usize = 500;
 const MAX_MAIL: usize = 1_000;
 const MAX_AUDIT: usize = 2_000;
 const MAX_SCRIPTS: usize = 64;
@@ -82,9 +81,10 @@ pub(super) struct State {
     pub(super) sessions: Bounded<Sso>,
     pub(super) codes: Bounded<Code>,
     pub(super) refresh_tokens: Bounded<Grant>,
-    pub(super) traces: Bounded<Arc<Trace>>,
     pub(super) mailbox: VecDeque<Mail>,
     pub(super) audit: VecDeque<Audit>,
+    /// Of the journeys that began last, oldest first.
+    pub(super) traces: VecDeque<Arc<Trace>>,
     pub(super) scripts: VecDeque<TokenScript>,
     pub(super) faults: Faults,
     pub(super) variants: Variants,
@@ -396,12 +396,6 @@ impl Tenant {
         self.programs.get(&folded(id)).cloned()
     }
 
-    pub(super) fn put_trace(&self, trace: Trace) {
-        self.state()
-            .traces
-            .insert(trace.id.clone(), Arc::new(trace));
-    }
-
     pub(super) fn flow(&self, name: &str) -> Option<&UserFlow> {
         self.flows
             .iter()
@@ -539,9 +533,9 @@ impl State {
             sessions: Bounded::new(MAX_SESSIONS),
             codes: Bounded::new(MAX_GRANTS),
             refresh_tokens: Bounded::new(MAX_GRANTS),
-            traces: Bounded::new(MAX_TRACES),
             mailbox: VecDeque::new(),
             audit: VecDeque::new(),
+            traces: VecDeque::new(),
             scripts: VecDeque::new(),
             faults: Faults::default(),
             variants,

@@ -2,7 +2,7 @@
 
 use super::{
     Scene,
-    trace::{PreconditionOutcome, PreconditionRecord},
+    trace::{PreconditionOutcome, PreconditionRecord, PreconditionTest, seen_value},
     value::Value,
 };
 use crate::policy::view::{Precondition, PreconditionKind};
@@ -16,8 +16,16 @@ pub(super) fn look<'a>(
     let mut records = Vec::new();
     for precondition in preconditions {
         let outcome = outcome(scene, &precondition);
+        let claim = precondition.claim().unwrap_or_default();
+        let is_secret = scene.program.is_secret(claim);
         records.push(PreconditionRecord {
             text: text(&precondition),
+            claim: claim.to_owned(),
+            test: test(&precondition),
+            actual: scene
+                .bag
+                .get(claim)
+                .map(|value| seen_value(value, is_secret)),
             execute_actions_if: precondition.execute_actions_if().unwrap_or(true),
             outcome,
             place: scene.program.place(precondition.element),
@@ -60,6 +68,16 @@ fn equals(value: &Value, text: &str) -> bool {
     match value {
         Value::Texts(items) => matches!(&items[..], [only] if only == text),
         value => value.text() == text,
+    }
+}
+
+fn test(precondition: &Precondition<'_>) -> PreconditionTest {
+    match precondition.kind() {
+        Some(PreconditionKind::ClaimsExist) => PreconditionTest::ClaimsExist,
+        Some(PreconditionKind::ClaimEquals) => PreconditionTest::ClaimEquals {
+            value: precondition.value().unwrap_or_default().to_owned(),
+        },
+        None => PreconditionTest::Unknown,
     }
 }
 

@@ -1,6 +1,8 @@
 //! What happened in a journey, for whoever reads it afterwards: plain data, in
 //! the order in which it happened. Secrets are masked when they are put in.
 
+mod bounds;
+
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
@@ -62,9 +64,25 @@ pub(crate) struct StepRecord {
 pub(crate) struct PreconditionRecord {
     /// `ClaimEquals authenticationSource = localAccountAuthentication`.
     pub(crate) text: String,
+    pub(crate) claim: String,
+    pub(crate) test: PreconditionTest,
+    /// What the claim was then.
+    pub(crate) actual: Option<Json>,
     pub(crate) execute_actions_if: bool,
     pub(crate) outcome: PreconditionOutcome,
     pub(crate) place: Option<Place>,
+}
+
+/// What is asked of the claim.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub(crate) enum PreconditionTest {
+    ClaimsExist,
+    ClaimEquals {
+        value: String,
+    },
+    /// A type that nobody knows.
+    Unknown,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
