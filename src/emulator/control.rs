@@ -18,6 +18,7 @@ use super::{
     keys::{Signature, SigningKey},
     pages,
     params::Params,
+    rest_rules::RestRules,
     settings::{Connectors, Extensions, Variants},
     state::{Faults, Mail, OldKeys, Tenant, TokenScript},
     text::language_tag,
@@ -47,6 +48,8 @@ pub(super) fn configure(app: &mut web::ServiceConfig) {
             .route("/next-token", web::delete().to(clear_next_token))
             .route("/variants", web::get().to(variants))
             .route("/variants", web::put().to(put_variants))
+            .route("/rest", web::get().to(rest))
+            .route("/rest", web::put().to(put_rest))
             .route("/clock", web::put().to(put_clock))
             .route("/policy-calls", web::post().to(policy_call))
             .route("/external-id-events", web::post().to(external_id_event))
@@ -324,6 +327,18 @@ async fn variants(tenant: web::Data<Tenant>) -> HttpResponse {
 async fn put_variants(tenant: web::Data<Tenant>, request: HttpRequest, body: web::Bytes) -> Answer {
     let variants = parse::<Variants>(&request, &body)?;
     tenant.state().variants = variants;
+    done()
+}
+
+async fn rest(tenant: web::Data<Tenant>) -> HttpResponse {
+    let rules = tenant.state().rest_rules.clone();
+    HttpResponse::Ok().json(rules)
+}
+
+async fn put_rest(tenant: web::Data<Tenant>, request: HttpRequest, body: web::Bytes) -> Answer {
+    let rules = parse::<RestRules>(&request, &body)?.checked();
+    let rules = rules.map_err(|why| Refused(StatusCode::BAD_REQUEST, why))?;
+    tenant.state().rest_rules = rules;
     done()
 }
 

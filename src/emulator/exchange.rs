@@ -13,7 +13,7 @@ use serde::{
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use super::settings::RetryOn;
+use super::{names, settings::RetryOn};
 
 /// No limit is documented; this one keeps the mock's memory bounded.
 const MAX_REPLY: usize = 1024 * 1024;
@@ -53,7 +53,9 @@ impl Patience<'_> {
     fn tries_again_after(&self, exchange: &Exchange) -> bool {
         match exchange {
             Exchange::TimedOut { .. } => self.retry_on.contains(&RetryOn::Timeout),
-            Exchange::NotConnected { .. } => self.retry_on.contains(&RetryOn::Connect),
+            Exchange::NotConnected { .. } | Exchange::NotResolved { .. } => {
+                self.retry_on.contains(&RetryOn::Connect)
+            }
             Exchange::Reply { status, .. } => {
                 *status >= 500 && self.retry_on.contains(&RetryOn::ServerError)
             }
@@ -94,6 +96,10 @@ pub(super) enum Exchange {
     NotConnected {
         limit_ms: u64,
     },
+    /// The host's name is not known.
+    NotResolved {
+        limit_ms: u64,
+    },
     /// The connection broke, or the reply was no HTTP.
     Broken,
     TooLong,
@@ -104,21 +110,57 @@ impl Exchange {
     pub(super) fn status(&self) -> Option<u16> {
         match self {
             Self::Reply { status, .. } => Some(*status),
-            Self::TimedOut { .. } | Self::NotConnected { .. } | Self::Broken | Self::TooLong => {
-                None
-            }
+            Self::TimedOut { .. }
+            | Self::NotConnected { .. }
+            | Self::NotResolved { .. }
+            | Self::Broken
+            | Self::TooLong => None,
+        }
+    }
+}
+
+/// What happens to one attempt besides what the network does.
+pub(super) struct Treatment {
+    /// Counts against the time limit.
+    pub(super) latency: Duration,
+    pub(super) way: Way,
+}
+
+pub(super) enum Way {
+    /// To where it is addressed.
+    Own,
+    To(String),
+    /// Nowhere: this came back.
+    Nowhere(Exchange),
+}
+
+impl Treatment {
+    pub(super) fn none() -> Self {
+        Self {
+            latency: Duration::ZERO,
+            way: Way::Own,
         }
     }
 }
 
 impl Outgoing {
     pub(super) async fn place(&self, http: &reqwest::Client, patience: &Patience<'_>) -> Call {
+        self.place_treated(http, patience, Treatment::none).await
+    }
+
+    /// Asks `treatment` before each attempt.
+    pub(super) async fn place_treated(
+        &self,
+        http: &reqwest::Client,
+        patience: &Patience<'_>,
+        mut treatment: impl FnMut() -> Treatment + Send,
+    ) -> Call {
         let started = Instant::now();
         let mut attempts = 1;
-        let mut exchange = self.attempt(http, patience.limit_ms).await;
+        let mut exchange = self.treated(http, patience.limit_ms, treatment()).await;
         while attempts <= patience.retries && patience.tries_again_after(&exchange) {
             attempts += 1;
-            exchange = self.attempt(http, patience.limit_ms).await;
+            exchange = self.treated(http, patience.limit_ms, treatment()).await;
         }
         Call {
             attempts,
@@ -127,26 +169,60 @@ impl Outgoing {
         }
     }
 
-    async fn attempt(&self, http: &reqwest::Client, limit_ms: u64) -> Exchange {
+    async fn treated(
+        &self,
+        http: &reqwest::Client,
+        limit_ms: u64,
+        treatment: Treatment,
+    ) -> Exchange {
+        let limit = Duration::from_millis(limit_ms);
+        let latency = treatment.latency.min(limit);
+        if latency > Duration::ZERO {
+            tokio::time::sleep(latency).await;
+        }
+        if latency == limit {
+            return Exchange::TimedOut { limit_ms };
+        }
+        match &treatment.way {
+            Way::Own => self.attempt(http, &self.url, limit_ms, latency).await,
+            Way::To(url) => self.attempt(http, url, limit_ms, latency).await,
+            Way::Nowhere(exchange) => exchange.clone(),
+        }
+    }
+
+    async fn attempt(
+        &self,
+        http: &reqwest::Client,
+        url: &str,
+        limit_ms: u64,
+        waited: Duration,
+    ) -> Exchange {
         let mut request = http
-            .request(self.method.clone(), &self.url)
-            .timeout(Duration::from_millis(limit_ms));
+            .request(self.method.clone(), url)
+            .timeout(Duration::from_millis(limit_ms).saturating_sub(waited));
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
         if let Some(body) = &self.body {
             request = request.body(body.clone());
         }
-        let failed = |error: reqwest::Error| match (error.is_timeout(), error.is_connect()) {
-            (true, _) => Exchange::TimedOut { limit_ms },
-            (false, true) => Exchange::NotConnected { limit_ms },
-            (false, false) if error.is_builder() => Exchange::NotConnected { limit_ms },
-            (false, false) => Exchange::Broken,
-        };
         match request.send().await {
-            Ok(reply) => read(reply).await.unwrap_or_else(failed),
-            Err(error) => failed(error),
+            Ok(reply) => match read(reply).await {
+                Ok(exchange) => exchange,
+                Err(error) => failed(&error, limit_ms),
+            },
+            Err(error) => failed(&error, limit_ms),
         }
+    }
+}
+
+fn failed(error: &reqwest::Error, limit_ms: u64) -> Exchange {
+    match (error.is_timeout(), error.is_connect()) {
+        (true, _) => Exchange::TimedOut { limit_ms },
+        (false, true) if names::is_unresolved(error) => Exchange::NotResolved { limit_ms },
+        (false, true) => Exchange::NotConnected { limit_ms },
+        (false, false) if error.is_builder() => Exchange::NotConnected { limit_ms },
+        (false, false) => Exchange::Broken,
     }
 }
 

@@ -73,8 +73,13 @@ const AUTHORITY_KEY: &str = "emulator-ca.key";
 const AUTHORITY_DAYS: i64 = 10 * 365;
 const LEAF_DAYS: i64 = 30;
 
-/// This machine, by the names that lead to it (RFC 6761 6.3).
-const NAMES: [&str; 4] = ["localhost", "*.localhost", "127.0.0.1", "::1"];
+/// This machine, by the names that lead to it (RFC 6761 6.3). `*.localhost` is
+/// none: OpenSSL and rustls want two labels behind a star.
+fn names(tenant: &str) -> Vec<String> {
+    let own = format!("{}.localhost", tenant.to_lowercase());
+    let others = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
+    others.into_iter().chain([own]).collect()
+}
 
 /// What the server shows, and where the authority lies that clients have to
 /// trust.
@@ -83,7 +88,8 @@ pub(super) struct Shown {
     pub(super) authority: Option<PathBuf>,
 }
 
-pub(super) fn shown(certificates: &Certificates) -> Result<Shown, CertificateError> {
+/// `tenant` has a name of its own, `contoso.localhost`.
+pub(super) fn shown(certificates: &Certificates, tenant: &str) -> Result<Shown, CertificateError> {
     match certificates {
         Certificates::Given { chain, key } => Ok(Shown {
             config: config(chain, key)?,
@@ -96,7 +102,7 @@ pub(super) fn shown(certificates: &Certificates) -> Result<Shown, CertificateErr
             };
             fs::create_dir_all(folder).map_err(at)?;
             let folder = fs::canonicalize(folder).map_err(at)?;
-            let (leaf, key) = leaf(&authority(&folder)?)?;
+            let (leaf, key) = leaf(&authority(&folder)?, tenant)?;
             Ok(Shown {
                 config: config(&leaf, &key)?,
                 authority: Some(folder.join(AUTHORITY)),
@@ -196,8 +202,11 @@ fn authority_params() -> CertificateParams {
 
 const LOOPBACK_6: [u8; 16] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 
-fn leaf(authority: &Issuer<'static, KeyPair>) -> Result<(String, String), CertificateError> {
-    let mut params = CertificateParams::new(NAMES.map(str::to_owned).to_vec())?;
+fn leaf(
+    authority: &Issuer<'static, KeyPair>,
+    tenant: &str,
+) -> Result<(String, String), CertificateError> {
+    let mut params = CertificateParams::new(names(tenant))?;
     params.distinguished_name = rcgen::DistinguishedName::new();
     params
         .distinguished_name
@@ -229,10 +238,10 @@ mod tests {
 
         let folder = std::env::temp_dir().join(format!("idlink-ca-{}", Uuid::new_v4()));
         let certificates = Certificates::OwnAuthority(folder.clone());
-        let path = shown(&certificates).unwrap().authority.unwrap();
+        let path = shown(&certificates, "contoso").unwrap().authority.unwrap();
         let first = fs::read_to_string(&path).unwrap();
         assert!(first.starts_with("-----BEGIN CERTIFICATE-----"));
-        shown(&certificates).unwrap();
+        shown(&certificates, "contoso").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), first);
         let key = folder.join(AUTHORITY_KEY);
         let mode = fs::metadata(&key).unwrap().permissions().mode();
@@ -240,7 +249,7 @@ mod tests {
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 2);
 
         fs::write(&key, "no key").unwrap();
-        let error = shown(&certificates).err().unwrap().to_string();
+        let error = shown(&certificates, "contoso").err().unwrap().to_string();
         assert!(
             error.contains("remove it together with emulator-ca.pem"),
             "{error}"
@@ -255,10 +264,10 @@ mod tests {
             key: key.to_owned(),
         };
         assert!(matches!(
-            shown(&given("")).err().unwrap(),
+            shown(&given(""), "contoso").err().unwrap(),
             CertificateError::Unusable(_)
         ));
         let other = KeyPair::generate().unwrap().serialize_pem();
-        assert!(shown(&given(&other)).is_err());
+        assert!(shown(&given(&other), "contoso").is_err());
     }
 }

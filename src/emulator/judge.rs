@@ -121,9 +121,9 @@ impl Bench<'_> {
 
     fn verdict(&self, exchange: &Exchange, warnings: &mut Vec<String>) -> Result<Verdict, Failure> {
         match exchange {
-            Exchange::TimedOut { limit_ms } | Exchange::NotConnected { limit_ms } => {
-                Err(self.unreachable(*limit_ms, exchange))
-            }
+            Exchange::TimedOut { limit_ms }
+            | Exchange::NotConnected { limit_ms }
+            | Exchange::NotResolved { limit_ms } => Err(self.unreachable(*limit_ms, exchange)),
             Exchange::Broken => Err(self.unparsable("the reply broke off or was no HTTP")),
             Exchange::TooLong => Err(self.unparsable("the reply is longer than 1 MiB")),
             Exchange::Reply {
@@ -360,6 +360,7 @@ impl Bench<'_> {
         );
         let why = match exchange {
             Exchange::NotConnected { .. } => "no connection could be made",
+            Exchange::NotResolved { .. } => "the name of the host is not known",
             _ => "there was no reply within the time limit",
         };
         self.exchange_error("Conflict", &reason, why)

@@ -21,12 +21,14 @@ mod https;
 mod index;
 mod judge;
 mod keys;
+mod names;
 mod oidc;
 mod pages;
 mod params;
 mod policies;
 mod policy_call;
 mod policy_keys;
+mod rest_rules;
 mod settings;
 mod state;
 mod text;
@@ -40,6 +42,7 @@ use std::{
     io,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
+    sync::Arc,
     thread,
 };
 
@@ -69,6 +72,7 @@ pub use policy_call::{
     PolicyPlace, PolicyReport, ScalarVariant, SendClaimsIn, UrlVariant,
 };
 pub use policy_keys::PolicyKey;
+pub use rest_rules::{RestFault, RestRule, ScriptedReply};
 pub use settings::{
     AccessTokenVariant, Application, Attribute, AttributeKind, Connector, Connectors, Extension,
     Extensions, ExternalIdFlow, FederatedIdentity, Fidelity, IssuerForm, LocalMethod, LocalVariant,
@@ -182,7 +186,7 @@ fn assemble(settings: Settings) -> Result<(web::Data<Tenant>, Server), StartErro
         .clone()
         .unwrap_or_else(|| base_url(Scheme::Http, address));
     let base_url = base_url.trim_end_matches('/').to_owned();
-    let secure = settings.https.as_ref().map(Secure::listen).transpose()?;
+    let secure = Secure::listen(&settings)?;
     if settings.offers_try_it {
         let bases = secure.iter().map(|secure| secure.base_url.as_str());
         let application = try_it::application(bases.chain([base_url.as_str()]));
@@ -233,16 +237,19 @@ struct Secure {
 }
 
 impl Secure {
-    fn listen(https: &Https) -> Result<Self, StartError> {
-        let shown = https::shown(&https.certificates)?;
+    fn listen(settings: &Settings) -> Result<Option<Self>, StartError> {
+        let Some(https) = &settings.https else {
+            return Ok(None);
+        };
+        let shown = https::shown(&https.certificates, &settings.tenant_name)?;
         let listener = listen(https.listen, None)?;
         let address = listener.local_addr().map_err(StartError::Server)?;
-        Ok(Self {
+        Ok(Some(Self {
             listener,
             config: shown.config,
             base_url: base_url(Scheme::Https, address),
             authority: shown.authority,
-        })
+        }))
     }
 }
 
@@ -314,6 +321,7 @@ fn client(roots: &[String], identity: Option<&str>) -> reqwest::Result<reqwest::
     let mut builder = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
+        .dns_resolver(Arc::new(names::Names))
         .pool_max_idle_per_host(0)
         .http1_only();
     if !certificates.is_empty() {

@@ -5,16 +5,18 @@
 //! Sources: Microsoft's "RESTful technical profile" and "Validation technical
 //! profile" references; error texts are those of published reports.
 
-mod judge;
-mod request;
+pub(super) mod judge;
+pub(super) mod request;
+pub(super) mod trouble;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use self::{
-    judge::{Judgement, Trouble, Verdict, judge},
-    request::outgoing,
+    judge::{Judgement, Reading, Verdict, judge},
+    request::{Sending, Unsendable, outgoing},
+    trouble::{REQUEST_FAILED, TIMED_OUT, Telling, Trouble},
 };
 use super::{
     ScriptError,
@@ -244,7 +246,7 @@ impl Tenant {
     ) -> Result<PolicyReport, ScriptError> {
         check(script)?;
         let correlation_id = script.correlation_id.unwrap_or_else(Uuid::new_v4);
-        let (outgoing, mut warnings) = outgoing(script)?;
+        let (outgoing, mut warnings) = outgoing(&script.sending())?;
         let body = outgoing.body.clone().unwrap_or_default();
         let (call, judgement) = match self.policy_client(&script.authentication)? {
             Some(http) => {
@@ -254,7 +256,7 @@ impl Tenant {
                     retry_on: &script.retry_on,
                 };
                 let call = outgoing.place(&http, &patience).await;
-                let judgement = judge(&call.exchange, &script.output_claims);
+                let judgement = judge(&call.exchange, &Reading::plain(&script.output_claims));
                 (call, judgement)
             }
             None => (Call::not_placed(), Judgement::of(Trouble::NoCertificate)),
@@ -293,18 +295,18 @@ impl Tenant {
     }
 
     /// None when there is no valid certificate to present.
-    fn policy_client(
+    pub(super) fn policy_client(
         &self,
         authentication: &PolicyAuthentication,
-    ) -> Result<Option<reqwest::Client>, ScriptError> {
+    ) -> Result<Option<reqwest::Client>, Unsendable> {
         let PolicyAuthentication::ClientCertificate { certificates } = authentication else {
             return Ok(Some(self.http.clone()));
         };
         match request::newest_valid(certificates, self.now())? {
             Some(pem) => match super::client(&self.connector_roots, Some(&pem)) {
                 Ok(client) => Ok(Some(client)),
-                Err(error) => Err(ScriptError::misfit(format!(
-                    "a client certificate and its key do not fit: {error}"
+                Err(error) => Err(Unsendable::Certificate(format!(
+                    "it and its key do not fit: {error}"
                 ))),
             },
             None => Ok(None),
@@ -325,23 +327,60 @@ impl Tenant {
             }
             Verdict::Failed(trouble) => trouble,
         };
+        let own = |name: &str| script.own_text(name).cloned();
+        let step = script.step.to_string();
+        let telling = Telling {
+            profile: &script.technical_profile,
+            exchange: &script.technical_profile,
+            step: &step,
+            url: &script.service_url,
+            own: &own,
+        };
         match script.place {
             PolicyPlace::ValidationProfile if script.continue_on_error => {
                 PolicyOutcome::ErrorIgnored
             }
             PolicyPlace::ValidationProfile => PolicyOutcome::PageStays {
-                message: trouble.on_the_page(script),
+                message: trouble.on_the_page(&telling),
             },
             PolicyPlace::OrchestrationStep => PolicyOutcome::ErrorRedirect {
                 error: "server_error",
                 error_description: format!(
                     "{}: {}\r\nCorrelation ID: {correlation_id}\r\nTimestamp: {}\r\n",
                     trouble.code(),
-                    trouble.to_the_application(script),
+                    trouble.to_the_application(&telling),
                     error_timestamp(self.now()),
                 ),
             },
         }
+    }
+}
+
+impl PolicyCall {
+    fn sending(&self) -> Sending<'_> {
+        Sending {
+            service_url: &self.service_url,
+            send_claims_in: self.send_claims_in,
+            authentication: &self.authentication,
+            claims: &self.claims,
+            scalars: self.scalars,
+            url_values: self.url_values,
+            payload: None,
+        }
+    }
+
+    fn own_text(&self, name: &str) -> Option<&String> {
+        match name {
+            REQUEST_FAILED => self.default_user_message_if_request_failed.as_ref(),
+            TIMED_OUT => self.user_message_if_request_timeout.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+impl From<Unsendable> for ScriptError {
+    fn from(unsendable: Unsendable) -> Self {
+        Self::misfit(unsendable.to_string())
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 pub use self::external_id::{Extension, Extensions, ExternalIdFlow, LocalMethod, MappedClaim};
-use super::{Https, PolicyKey, policies::Policies};
+use super::{Https, PolicyKey, RestRule, policies::Policies};
 
 /// A whole tenant. [`Settings::new`] gives one with a sign-up-or-sign-in flow
 /// and no applications.
@@ -50,6 +50,8 @@ pub struct Settings {
     /// Whether there is an application that shows whoever comes what it was
     /// told of them.
     pub offers_try_it: bool,
+    /// What becomes of the REST calls of policies, at the start.
+    pub rest_rules: Vec<RestRule>,
 }
 
 /// What happens where policies rely on what B2C's documents do not promise.
@@ -82,6 +84,7 @@ impl Settings {
             fidelity: Fidelity::default(),
             policy_keys: BTreeMap::new(),
             offers_try_it: false,
+            rest_rules: Vec::new(),
         }
     }
 }
@@ -344,10 +347,13 @@ pub struct FederatedIdentity {
 pub struct Variants {
     pub pretoken: PreTokenVariant,
     pub local: LocalVariant,
-    /// Which failures of a connector call are tried a second time.
+    /// Which failures of a connector or REST call are tried a second time.
     pub retry_on: Vec<RetryOn>,
     /// How long a connector may take, each time.
     pub time_limit_ms: u64,
+    /// How long a service that a RESTful technical profile calls may take, each
+    /// time.
+    pub rest_time_limit_ms: u64,
     pub access_token: AccessTokenVariant,
     /// How the token endpoint spells its numbers.
     pub numbers: NumberVariant,
@@ -360,6 +366,7 @@ impl Default for Variants {
             local: LocalVariant::Email,
             retry_on: vec![RetryOn::Timeout, RetryOn::Connect],
             time_limit_ms: 5_000,
+            rest_time_limit_ms: 10_000,
             access_token: AccessTokenVariant::Always,
             numbers: NumberVariant::String,
         }

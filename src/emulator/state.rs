@@ -29,6 +29,8 @@ use super::{
     keys::{KeyError, Signature, SigningKey},
     oidc::{Authority, Renewal},
     policies::Refused,
+    policy_keys::PolicyKeys,
+    rest_rules::RestRules,
     settings::{
         Application, Attribute, Connectors, Extensions, Fidelity, SeedUser, UserFlow, Variants,
     },
@@ -64,6 +66,8 @@ pub(super) struct Tenant {
     pub(super) http: reqwest::Client,
     pub(super) connector_roots: Vec<String>,
     pub(super) fidelity: Fidelity,
+    pub(super) policy_keys: PolicyKeys,
+    initial_rest_rules: RestRules,
     seed: Vec<SeedUser>,
     initial_variants: Variants,
     store: Option<Store>,
@@ -88,6 +92,7 @@ pub(super) struct State {
     pub(super) scripts: VecDeque<TokenScript>,
     pub(super) faults: Faults,
     pub(super) variants: Variants,
+    pub(super) rest_rules: RestRules,
     /// The first one signs; all are published.
     pub(super) keys: VecDeque<Arc<SigningKey>>,
     pub(super) clock_offset: i64,
@@ -295,6 +300,14 @@ impl Tenant {
         };
         let programs = programs(&settings)?;
         let external = ExternalFlows::of(&settings.external_id)?;
+        let rest_rules = RestRules::new(settings.rest_rules)
+            .map_err(|why| StartError::Settings(format!("`rest_rules`: {why}")))?;
+        let chosen = Chosen {
+            connectors,
+            extensions,
+        };
+        let mut state = State::new(chosen, directory, settings.variants.clone(), keys);
+        state.rest_rules = rest_rules.clone();
         let tenant = Self {
             programs,
             external,
@@ -310,23 +323,17 @@ impl Tenant {
             http: parts.http,
             connector_roots: settings.connector_roots,
             fidelity: settings.fidelity,
+            policy_keys: settings.policy_keys.into(),
+            initial_rest_rules: rest_rules,
             seed: settings.seed,
-            initial_variants: settings.variants.clone(),
+            initial_variants: settings.variants,
             store: settings.state_file.map(|path| Store {
                 path,
                 port: parts.port,
                 written: Mutex::new(()),
             }),
             entra_keys: EntraKeyRing::default(),
-            state: Mutex::new(State::new(
-                Chosen {
-                    connectors,
-                    extensions,
-                },
-                directory,
-                settings.variants,
-                keys,
-            )),
+            state: Mutex::new(state),
         };
         tenant.save().map_err(StartError::StateFile)?;
         Ok(tenant)
@@ -468,6 +475,7 @@ impl Tenant {
         };
         let keys = std::mem::take(&mut state.keys);
         *state = State::new(chosen, directory, self.initial_variants.clone(), keys);
+        state.rest_rules = self.initial_rest_rules.clone();
         drop(state);
         self.save_or_log();
         Ok(())
@@ -539,6 +547,7 @@ impl State {
             scripts: VecDeque::new(),
             faults: Faults::default(),
             variants,
+            rest_rules: RestRules::default(),
             keys,
             clock_offset: 0,
             audit_number: 0,

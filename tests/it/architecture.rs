@@ -59,6 +59,9 @@ const EDGES_THAT_NAME: [(&str, &str); 3] = [
     ("sites", "oidc"),
 ];
 
+/// What stands beside the rings and may name another that does.
+const BESIDE_THAT_NAME: [(&str, &str); 1] = [("emulator", "policy")];
+
 /// What only one entry may name, and which.
 const OWNED: [(&str, &str); 4] = [
     ("tokio_postgres", "store"),
@@ -194,6 +197,7 @@ impl Source {
         let pair = (self.entry.as_str(), other);
         let fits = match (ring, other_ring) {
             (Ring::Assembly, _) => true,
+            (Ring::Beside, Ring::Beside) => BESIDE_THAT_NAME.contains(&pair),
             (Ring::Beside, _) => false,
             (Ring::Edge, Ring::Edge) => EDGES_THAT_NAME.contains(&pair),
             (_, Ring::Beside) => false,
@@ -414,6 +418,16 @@ fn each_rule_can_fail() {
             "src/emulator/x.rs",
             "use crate::domain::email::Email;",
             &["1: emulator (Beside) must not name domain"],
+        ),
+        (
+            "src/policy/x.rs",
+            "use crate::emulator::Emulator;",
+            &["1: policy (Beside) must not name emulator"],
+        ),
+        (
+            "src/emulator/x.rs",
+            "use crate::policy::set::PolicySet;",
+            &[],
         ),
         (
             "src/sign_up.rs",

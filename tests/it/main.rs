@@ -20,6 +20,7 @@ mod details;
 mod doors;
 mod duplicates;
 mod embedded;
+mod emulate;
 mod emulator;
 mod external_id;
 mod freshness;

@@ -29,6 +29,12 @@ pub(crate) enum PageText {
         default: Box<str>,
         arguments: Vec<String>,
     },
+    /// Words of the policy for a call that failed: of each in turn the localized
+    /// string of the page, then the called profile's own metadata item.
+    FirstOf {
+        texts: Vec<OwnWords>,
+        default: String,
+    },
     /// `Unable to validate the information provided.`
     Generic,
     /// Words of somebody else for the page and for fields of it, by claim.
@@ -47,6 +53,15 @@ pub(crate) enum PageText {
         title: Option<String>,
         message: String,
     },
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct OwnWords {
+    pub(crate) key: &'static str,
+    /// What the called profile's metadata say.
+    pub(crate) own: Option<String>,
+    /// For `{0}`, `{1}`, … in either.
+    pub(crate) arguments: Vec<String>,
 }
 
 impl Failure {
@@ -86,6 +101,7 @@ impl Failure {
             PageText::Said(_)
             | PageText::Named { .. }
             | PageText::Fields { .. }
+            | PageText::FirstOf { .. }
             | PageText::Generic => false,
         }
     }

@@ -329,7 +329,7 @@ impl Journey {
         self.step_begun = Instant::now();
         let preconditions = precondition::look(&self.scene(tenant), step.preconditions());
         let is_skipped = precondition::skips(&preconditions);
-        let claims = seen(&self.bag, |id| program.is_secret(id));
+        let claims = seen(&self.bag, |id| program.is_masked(id));
         let journey = self.frames.last().map(|frame| frame.journey.clone());
         self.trace.steps.push(StepRecord {
             journey: journey.unwrap_or_default(),
@@ -354,7 +354,7 @@ impl Journey {
 
     fn finish_step(&mut self) {
         let program = self.program.clone();
-        let claims = seen(&self.bag, |id| program.is_secret(id));
+        let claims = seen(&self.bag, |id| program.is_masked(id));
         if let Some(record) = self.trace.steps.last_mut().filter(|step| !step.is_skipped) {
             record.claims_after = claims;
         }
@@ -476,7 +476,7 @@ impl Journey {
     ) -> Flow {
         let mut record = profile::record(program, &issuer);
         let inputs = mapping::inputs(&self.scene(tenant), &issuer, &mut record);
-        self.happened(Happening::Profile(record));
+        self.happened(Happening::Profile(Box::new(record)));
         let inputs = match inputs {
             Ok(inputs) => inputs,
             Err(failure) => return Flow::failed(&failure),
@@ -518,6 +518,7 @@ impl Flow {
             },
             PageText::Said(_)
             | PageText::Named { .. }
+            | PageText::FirstOf { .. }
             | PageText::Generic
             | PageText::Fields { .. }
             | PageText::Application => End::Error(error()),

@@ -32,6 +32,15 @@ pub(crate) struct Input {
 pub(crate) struct Given {
     members: Vec<(String, Json)>,
     names: Names,
+    found: Found,
+}
+
+/// Whether there was somebody to tell of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Found {
+    #[default]
+    Somebody,
+    Nobody,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +50,8 @@ enum Names {
     Exact,
     /// Of the directory: it does not.
     Folded,
+    /// They are ids of claims already.
+    Claims,
 }
 
 impl Given {
@@ -49,6 +60,7 @@ impl Given {
         Self {
             members: members.into_iter().collect(),
             names: Names::Exact,
+            ..Self::default()
         }
     }
 
@@ -57,13 +69,45 @@ impl Given {
         Self {
             members: members.into_iter().collect(),
             names: Names::Folded,
+            ..Self::default()
+        }
+    }
+
+    /// What was told for claims, by their ids.
+    pub(crate) fn claims(members: impl IntoIterator<Item = (String, Json)>) -> Self {
+        Self {
+            members: members.into_iter().collect(),
+            names: Names::Claims,
+            ..Self::default()
+        }
+    }
+
+    /// Nobody was found, and that is no error: then nothing comes out of the
+    /// profile, not even default values (inferred: what asserts something of
+    /// the account would fail otherwise, and published policies rely on it).
+    pub(crate) fn nobody() -> Self {
+        Self {
+            found: Found::Nobody,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn is_of_nobody(&self) -> bool {
+        self.found == Found::Nobody
+    }
+
+    /// What was told for a claim that the other side calls by a name.
+    pub(crate) fn told(&self, claim: &str, name: &str) -> Option<&Json> {
+        match self.names {
+            Names::Exact | Names::Folded => self.get(name),
+            Names::Claims => self.get(claim),
         }
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Json> {
         let is = |own: &str| match self.names {
             Names::Exact => own == name,
-            Names::Folded => folded(own) == folded(name),
+            Names::Folded | Names::Claims => folded(own) == folded(name),
         };
         let found = self.members.iter().find(|(own, _)| is(own));
         found.map(|(_, value)| value)
@@ -103,7 +147,7 @@ pub(crate) fn inputs(
             continue;
         };
         let name = reference.partner_name().unwrap_or(claim).to_owned();
-        let is_secret = scene.program.is_secret(claim);
+        let is_secret = scene.program.is_masked(claim);
         record.inputs.push(InputRecord {
             claim: claim.to_owned(),
             name: name.clone(),
@@ -145,7 +189,7 @@ pub(crate) fn outputs(
         let name = reference.partner_name().or(usual).unwrap_or(claim);
         let told = match reference.always_use_default() {
             true => None,
-            false => given.get(name).filter(|told| !told.is_null()),
+            false => given.told(claim, name).filter(|told| !told.is_null()),
         };
         let value = match told {
             Some(told) => Some(read(scene, profile, claim, told)?),

@@ -38,7 +38,7 @@ pub(super) async fn run(
     let begun = Instant::now();
     let done = run_inside(scene, profile, place, record).await;
     match &done {
-        Ok(set) => record.outputs = seen(set, |id| scene.program.is_secret(id)),
+        Ok(set) => record.outputs = seen(set, |id| scene.program.is_masked(id)),
         Err(failure) => fail(record, failure),
     }
     record.took_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -81,6 +81,9 @@ pub(super) fn take(
     given: &Given,
     record: &mut ProfileRecord,
 ) -> Result<Bag, Failure> {
+    if given.is_of_nobody() {
+        return Ok(Bag::default());
+    }
     let mut set = mapping::outputs(&scene, &profile, given, record)?;
     let mut all = scene.bag.clone();
     all.extend(&set);
@@ -125,7 +128,7 @@ pub(super) fn transform<'a>(
         };
         match done {
             Ok(outputs) => {
-                told.outputs = seen(&outputs, |id| scene.program.is_secret(id));
+                told.outputs = seen(&outputs, |id| scene.program.is_masked(id));
                 for id in outputs.cleared() {
                     told.outputs.insert(id.to_owned(), Json::Null);
                 }

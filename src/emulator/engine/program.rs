@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     rules::{SessionRules, TokenRules},
+    secrets::is_secret_name,
     trace::Place,
     value::Kind,
 };
@@ -11,6 +12,7 @@ use crate::{
     emulator::audit::Dialect,
     policy::{
         effective::Effective,
+        merge::folded,
         source::Sources,
         view::{ClaimType, RelyingParty, TechnicalProfile, UserJourney},
         xml::Element,
@@ -29,17 +31,19 @@ pub(crate) struct Program {
     pub(crate) journey: String,
     pub(crate) tokens: TokenRules,
     pub(crate) session: SessionRules,
+    /// The claims that hold a token for a REST service, folded.
+    bearers: Vec<String>,
 }
 
 /// Why a policy cannot be run at all.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotRunnable {
     #[error("it has no RelyingParty")]
-    NoRelyingParty,
+    RelyingParty,
     #[error("its RelyingParty names no DefaultUserJourney")]
-    NoJourneyNamed,
+    JourneyNamed,
     #[error("its journey {0} is not there")]
-    NoJourney(String),
+    Journey(String),
 }
 
 impl Program {
@@ -48,19 +52,18 @@ impl Program {
         effective: Arc<Effective>,
         sources: Arc<Sources>,
     ) -> Result<Self, NotRunnable> {
-        let party = effective
-            .relying_party()
-            .ok_or(NotRunnable::NoRelyingParty)?;
-        let journey = party.default_journey().ok_or(NotRunnable::NoJourneyNamed)?;
+        let party = effective.relying_party().ok_or(NotRunnable::RelyingParty)?;
+        let journey = party.default_journey().ok_or(NotRunnable::JourneyNamed)?;
         let journey = journey.to_owned();
         if effective.journey(&journey).is_none() {
-            return Err(NotRunnable::NoJourney(journey));
+            return Err(NotRunnable::Journey(journey));
         }
         Ok(Self {
             id: effective.policy_id().unwrap_or_default().to_owned(),
             dialect,
             tokens: TokenRules::of(&effective, &journey),
             session: SessionRules::of(&party),
+            bearers: bearers(&effective),
             journey,
             effective,
             sources,
@@ -97,6 +100,15 @@ impl Program {
         input.is_some_and(|input| input.eq_ignore_ascii_case("Password"))
     }
 
+    /// Whether a trace must not show the claim's value: a password, or what
+    /// proves somebody to a service.
+    pub(crate) fn is_masked(&self, claim: &str) -> bool {
+        let is_text = matches!(self.kind(claim), Kind::Text | Kind::Texts);
+        self.is_secret(claim)
+            || is_text && is_secret_name(claim)
+            || self.bearers.contains(&folded(claim))
+    }
+
     pub(crate) fn profile(&self, id: &str) -> Option<TechnicalProfile<'_>> {
         self.effective.technical_profile(id)
     }
@@ -121,4 +133,10 @@ impl Program {
     pub(crate) fn relying_party(&self) -> Option<RelyingParty<'_>> {
         self.effective.relying_party()
     }
+}
+
+fn bearers(effective: &Effective) -> Vec<String> {
+    let profiles = effective.technical_profiles();
+    let named = profiles.filter_map(|profile| profile.metadata("UseClaimAsBearerToken"));
+    named.map(folded).collect()
 }

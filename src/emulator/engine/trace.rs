@@ -114,7 +114,7 @@ pub(crate) enum Happening {
     PageStays {
         message: String,
     },
-    Profile(ProfileRecord),
+    Profile(Box<ProfileRecord>),
     Note(Note),
 }
 

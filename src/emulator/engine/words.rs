@@ -2,10 +2,13 @@
 //! else what its elements say, else B2C's own default.
 
 use super::{Scene, failure::PageText};
-use crate::policy::{
-    merge::folded,
-    view::{LocalizedResources, TechnicalProfile},
-    xml::Element,
+use crate::{
+    emulator::policy_call::trouble::filled,
+    policy::{
+        merge::folded,
+        view::{LocalizedResources, TechnicalProfile},
+        xml::Element,
+    },
 };
 
 /// The words of one page.
@@ -123,11 +126,15 @@ impl<'a> Words<'a> {
                     .error(key)
                     .or_else(|| page.metadata(key))
                     .unwrap_or(default);
-                let mut text = words.to_owned();
-                for (number, argument) in arguments.iter().enumerate() {
-                    text = text.replace(&format!("{{{number}}}"), argument);
-                }
-                text
+                filled(words, arguments)
+            }
+            PageText::FirstOf { texts, default } => {
+                let mut texts = texts.iter();
+                let found = texts.find_map(|text| {
+                    let words = self.error(text.key).or(text.own.as_deref())?;
+                    Some(filled(words, &text.arguments))
+                });
+                found.unwrap_or_else(|| default.clone())
             }
         }
     }

@@ -337,7 +337,7 @@ fn answered(exchange: &Exchange, warnings: &mut Vec<String>) -> Result<Value, Fa
             let why = format!("there was no answer within {limit_ms} ms");
             return Err(failure(TIMED_OUT, why));
         }
-        Exchange::NotConnected { .. } => {
+        Exchange::NotConnected { .. } | Exchange::NotResolved { .. } => {
             let why = "no connection could be made";
             return Err(failure(CONNECTION_ERROR, why));
         }

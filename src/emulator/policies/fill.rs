@@ -85,7 +85,7 @@ impl<'a> Filler<'a> {
             return self.home.domain.to_owned();
         }
         let given = self.given.get(&lower).cloned();
-        if let Some(value) = given.or_else(|| self.from_environment(name, path)) {
+        if let Some(value) = given.or_else(|| self.in_environments(name, path)) {
             return value;
         }
         let value = self.home.setting(name);
@@ -99,7 +99,7 @@ impl<'a> Filler<'a> {
 
     /// The nearest folder's settings count, then those of the other folders: a
     /// build takes one file for all of them.
-    fn from_environment(&self, name: &str, path: &Path) -> Option<String> {
+    fn in_environments(&self, name: &str, path: &Path) -> Option<String> {
         let own = path.ancestors().find_map(|folder| {
             let environment = self.environments.get(folder)?;
             environment.value(name, path)

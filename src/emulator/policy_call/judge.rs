@@ -6,17 +6,23 @@
 
 use serde_json::{Map, Value};
 
-use super::{ClaimKind, OutputClaim, PolicyCall};
-use crate::emulator::exchange::{Exchange, Members, StatusName, media_type};
+use super::{
+    ClaimKind, OutputClaim,
+    trouble::{Trouble, Unreached},
+};
+use crate::emulator::{
+    exchange::{Exchange, Members, media_type},
+    settings::Fidelity,
+};
 
 #[derive(Debug)]
-pub(super) struct Judgement {
-    pub(super) verdict: Verdict,
-    pub(super) warnings: Vec<String>,
+pub(in crate::emulator) struct Judgement {
+    pub(in crate::emulator) verdict: Verdict,
+    pub(in crate::emulator) warnings: Vec<String>,
 }
 
 impl Judgement {
-    pub(super) fn of(trouble: Trouble) -> Self {
+    pub(in crate::emulator) fn of(trouble: Trouble) -> Self {
         Self {
             verdict: Verdict::Failed(trouble),
             warnings: Vec::new(),
@@ -25,47 +31,26 @@ impl Judgement {
 }
 
 #[derive(Debug, PartialEq)]
-pub(super) enum Verdict {
+pub(in crate::emulator) enum Verdict {
     Continue(Map<String, Value>),
     Failed(Trouble),
 }
 
-/// Why a policy does not go on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Trouble {
-    /// The pair of 409 and 409: the service's own words.
-    Refused {
-        user_message: String,
-    },
-    HttpError {
-        status: u16,
-        why: String,
-    },
-    Unreachable {
-        limit_ms: u64,
-        why: &'static str,
-    },
-    Unparsable {
-        why: String,
-    },
-    NoCertificate,
-}
-
 impl Verdict {
-    pub(super) fn error_code(&self) -> Option<&'static str> {
+    pub(in crate::emulator) fn error_code(&self) -> Option<&'static str> {
         match self {
             Self::Continue(_) | Self::Failed(Trouble::Refused { .. }) => None,
             Self::Failed(trouble) => Some(trouble.code()),
         }
     }
 
-    pub(super) fn detail(&self) -> Option<String> {
+    pub(in crate::emulator) fn detail(&self) -> Option<String> {
         match self {
             Self::Continue(_) | Self::Failed(Trouble::Refused { .. }) => None,
             Self::Failed(Trouble::HttpError { why, .. } | Trouble::Unparsable { why }) => {
                 Some(why.clone())
             }
-            Self::Failed(Trouble::Unreachable { why, .. }) => Some((*why).to_owned()),
+            Self::Failed(Trouble::Unreachable { how, .. }) => Some(how.why().to_owned()),
             Self::Failed(Trouble::NoCertificate) => {
                 Some("none of the client certificates is valid now".to_owned())
             }
@@ -73,75 +58,62 @@ impl Verdict {
     }
 }
 
-impl Trouble {
-    pub(super) fn code(&self) -> &'static str {
-        match self {
-            Self::Refused { .. } | Self::HttpError { .. } | Self::Unreachable { .. } => {
-                "AADB2C90075"
-            }
-            Self::Unparsable { .. } => "AADB2C90261",
-            Self::NoCertificate => "AADB2C90028",
-        }
+/// What is read out of a reply, and how.
+pub(in crate::emulator) struct Reading<'a> {
+    pub(in crate::emulator) taken: Taken<'a>,
+    pub(in crate::emulator) names: PartnerNames,
+    pub(in crate::emulator) success: Success,
+    /// Lenient: nulls count as absent, and any 4xx may carry what a 409 does.
+    pub(in crate::emulator) fidelity: Fidelity,
+}
+
+impl<'a> Reading<'a> {
+    fn takes_nothing(&self) -> bool {
+        matches!(self.taken, Taken::These([]))
     }
 
-    /// At the top of a self-asserted page. The built-in texts tell the URL.
-    pub(super) fn on_the_page(&self, script: &PolicyCall) -> String {
-        let failed = script.default_user_message_if_request_failed.as_ref();
-        let url = &script.service_url;
-        match self {
-            Self::Refused { user_message } => user_message.clone(),
-            Self::Unreachable { limit_ms, .. } => {
-                let own = script.user_message_if_request_timeout.as_ref().or(failed);
-                own.cloned().unwrap_or_else(|| time_limit(*limit_ms, url))
-            }
-            Self::HttpError { .. } | Self::NoCertificate => failed.cloned().unwrap_or_else(|| {
-                format!(
-                    "Failed to establish connection to restful service end point. Restful \
-                         service URL: {url}"
-                )
-            }),
-            Self::Unparsable { .. } => "Unable to validate the information provided.".to_owned(),
-        }
-    }
-
-    /// In the `error_description` of a redirect, behind the code.
-    pub(super) fn to_the_application(&self, script: &PolicyCall) -> String {
-        let (profile, step) = (&script.technical_profile, script.step);
-        let exchange = format!("The claims exchange '{profile}' specified in step '{step}'");
-        let http_error = |code: &str, reason: &str| {
-            format!(
-                "{exchange} returned HTTP error response with Code '{code}' and Reason '{reason}'."
-            )
-        };
-        match self {
-            Self::Refused { user_message } => http_error("Conflict", user_message),
-            Self::HttpError { status, .. } => {
-                let StatusName { code, reason } = StatusName::of(*status);
-                http_error(&code, reason)
-            }
-            Self::Unreachable { .. } => http_error("Conflict", &self.on_the_page(script)),
-            Self::Unparsable { .. } => {
-                format!("{exchange} returned HTTP error response that could not be parsed.")
-            }
-            Self::NoCertificate => format!(
-                "The client certificate of the technical profile '{profile}' is missing or not \
-                 valid."
-            ),
+    /// By the letter of the documents. Without output claims every member is
+    /// taken.
+    pub(super) fn plain(output_claims: &'a [OutputClaim]) -> Self {
+        Self {
+            taken: match output_claims {
+                [] => Taken::All,
+                these => Taken::These(these),
+            },
+            names: PartnerNames::Members,
+            success: Success::Only200,
+            fidelity: Fidelity::Strict,
         }
     }
 }
 
-fn time_limit(limit_ms: u64, url: &str) -> String {
-    format!(
-        "Failed to establish connection to restful service end point within timeout limit {} \
-         seconds. Restful service URL: {url}",
-        limit_ms.div_ceil(1000)
-    )
+#[derive(Clone, Copy, Debug)]
+pub(in crate::emulator) enum Taken<'a> {
+    /// Every member, as it is.
+    All,
+    These(&'a [OutputClaim]),
 }
 
-pub(super) fn judge(exchange: &Exchange, output_claims: &[OutputClaim]) -> Judgement {
+/// What the partner's name of an output claim is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::emulator) enum PartnerNames {
+    Members,
+    /// `ResolveJsonPathsInJsonTokens`: also the way to a member further in.
+    Paths,
+}
+
+/// Which statuses are a success. The documents name 200; Microsoft's own
+/// articles call services that answer 201 (Twilio) and 202 without a body
+/// (SendGrid).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::emulator) enum Success {
+    Only200,
+    Any2xx,
+}
+
+pub(in crate::emulator) fn judge(exchange: &Exchange, reading: &Reading<'_>) -> Judgement {
     let mut warnings = Vec::new();
-    let verdict = match verdict(exchange, output_claims, &mut warnings) {
+    let verdict = match verdict(exchange, reading, &mut warnings) {
         Ok(claims) => Verdict::Continue(claims),
         Err(trouble) => Verdict::Failed(trouble),
     };
@@ -150,23 +122,22 @@ pub(super) fn judge(exchange: &Exchange, output_claims: &[OutputClaim]) -> Judge
 
 fn verdict(
     exchange: &Exchange,
-    output_claims: &[OutputClaim],
+    reading: &Reading<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<Map<String, Value>, Trouble> {
+    let unreachable = |limit_ms: &u64, how| {
+        Err(Trouble::Unreachable {
+            limit_ms: *limit_ms,
+            how,
+        })
+    };
     let (status, content_type, body) = match exchange {
-        Exchange::TimedOut { limit_ms } => {
-            let why = "there was no reply within the time limit";
-            return Err(Trouble::Unreachable {
-                limit_ms: *limit_ms,
-                why,
-            });
-        }
+        Exchange::TimedOut { limit_ms } => return unreachable(limit_ms, Unreached::TimedOut),
         Exchange::NotConnected { limit_ms } => {
-            let why = "no connection could be made";
-            return Err(Trouble::Unreachable {
-                limit_ms: *limit_ms,
-                why,
-            });
+            return unreachable(limit_ms, Unreached::NotConnected);
+        }
+        Exchange::NotResolved { limit_ms } => {
+            return unreachable(limit_ms, Unreached::NotResolved);
         }
         Exchange::Broken => return Err(unparsable("the reply broke off or was no HTTP")),
         Exchange::TooLong => return Err(unparsable("the reply is longer than 1 MiB")),
@@ -177,19 +148,50 @@ fn verdict(
         } => (*status, media_type(content_type.as_deref()), body),
     };
     let is_json = content_type.as_deref() == Some("application/json");
+    let is_success = match reading.success {
+        Success::Only200 => status == 200,
+        Success::Any2xx => (200..300).contains(&status),
+    };
     match status {
-        200 if !is_json => Err(unparsable(&no_json(content_type.as_deref()))),
-        200 => taken(members(body, warnings)?, output_claims, warnings),
+        _ if is_success && body.is_empty() && reading.takes_nothing() => Ok(Map::new()),
+        _ if is_success && !is_json => Err(unparsable(&no_json(content_type.as_deref()))),
+        _ if is_success => {
+            let members = members(body, reading.fidelity, warnings)?;
+            taken(members, reading, warnings)
+        }
         // What is not JSON is taken for a gateway's page.
         409 if !is_json => Err(Trouble::HttpError {
             status,
             why: no_json(content_type.as_deref()),
         }),
-        409 => Err(refused(&members(body, warnings)?)),
-        status => Err(Trouble::HttpError {
-            status,
-            why: "only 200 and 409 are answers".to_owned(),
-        }),
+        409 => Err(refused(&members(body, Fidelity::Strict, warnings)?)),
+        status => Err(refused_otherwise(status, body, reading.fidelity, warnings)),
+    }
+}
+
+/// Whether the words of another 4xx are listened to is reported both ways.
+fn refused_otherwise(
+    status: u16,
+    body: &[u8],
+    fidelity: Fidelity,
+    warnings: &mut Vec<String>,
+) -> Trouble {
+    let http_error = Trouble::HttpError {
+        status,
+        why: "only 200 and 409 are answers".to_owned(),
+    };
+    if fidelity == Fidelity::Strict || !(400..500).contains(&status) {
+        return http_error;
+    }
+    let members = members(body, Fidelity::Strict, &mut Vec::new());
+    match members.map(|members| refused(&members)) {
+        Ok(refusal @ Trouble::Refused { .. }) => {
+            warnings.push(format!(
+                "HTTP {status} was taken for a 409: its body says 409"
+            ));
+            refusal
+        }
+        Ok(_) | Err(_) => http_error,
     }
 }
 
@@ -206,16 +208,33 @@ fn unparsable(why: &str) -> Trouble {
     }
 }
 
-fn members(body: &[u8], warnings: &mut Vec<String>) -> Result<Map<String, Value>, Trouble> {
-    let Members { members, repeated } = serde_json::from_slice(body)
+fn members(
+    body: &[u8],
+    fidelity: Fidelity,
+    warnings: &mut Vec<String>,
+) -> Result<Map<String, Value>, Trouble> {
+    let Members {
+        mut members,
+        repeated,
+    } = serde_json::from_slice(body)
         .map_err(|error| unparsable(&format!("the body is no JSON object: {error}")))?;
     for name in repeated {
         warnings.push(format!("`{name}` is there twice; the last one counted"));
     }
-    match members.iter().find(|(_, value)| value.is_null()) {
-        Some((name, _)) => Err(unparsable(&format!("`{name}` is null"))),
-        None => Ok(members),
+    let null = members.iter().find(|(_, value)| value.is_null());
+    match (fidelity, null) {
+        (Fidelity::Strict, Some((name, _))) => Err(is_null(name)),
+        (Fidelity::Lenient, Some((name, _))) => {
+            warnings.push(format!("`{name}` is null: nulls count as absent here"));
+            members.retain(|_, value| !value.is_null());
+            Ok(members)
+        }
+        (Fidelity::Strict | Fidelity::Lenient, None) => Ok(members),
     }
+}
+
+fn is_null(name: &str) -> Trouble {
+    unparsable(&format!("`{name}` is null"))
 }
 
 /// What a 409 says: the words for the user when it is complete.
@@ -233,15 +252,18 @@ fn refused(members: &Map<String, Value>) -> Trouble {
             Some(_) => return Err(unparsable("`status` is not the number 409")),
             None => return Err(unparsable("`status` is missing")),
         }
+        let mut more = Vec::new();
         for name in ["code", "requestId", "developerMessage", "moreInfo"] {
-            if members.get(name).is_some_and(|value| !value.is_string()) {
-                return Err(unparsable(&format!("`{name}` is not a string")));
+            match members.get(name) {
+                None => {}
+                Some(Value::String(text)) => more.push((name, text.clone())),
+                Some(_) => return Err(unparsable(&format!("`{name}` is not a string"))),
             }
         }
-        text("userMessage")
+        Ok((text("userMessage")?, more))
     };
     match complete() {
-        Ok(user_message) => Trouble::Refused { user_message },
+        Ok((user_message, more)) => Trouble::Refused { user_message, more },
         Err(trouble) => trouble,
     }
 }
@@ -249,40 +271,85 @@ fn refused(members: &Map<String, Value>) -> Trouble {
 /// The claims that a successful reply brings.
 fn taken(
     members: Map<String, Value>,
-    output_claims: &[OutputClaim],
+    reading: &Reading<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<Map<String, Value>, Trouble> {
     if members.contains_key("userMessage") || members.get("status").is_some_and(|s| *s != 200) {
         warnings.push("it looks like an error, and 200 makes it a success".to_owned());
     }
-    if output_claims.is_empty() {
-        return Ok(members
-            .into_iter()
-            .map(|(name, value)| match is_nested(&value) {
-                true => (name.clone(), embedded(&name, &value, warnings)),
-                false => (name, value),
-            })
-            .collect());
-    }
+    let output_claims = match reading.taken {
+        Taken::These(output_claims) => output_claims,
+        Taken::All => {
+            let as_it_is = members
+                .into_iter()
+                .map(|(name, value)| match is_nested(&value) {
+                    true => (name.clone(), embedded(&name, &value, warnings)),
+                    false => (name, value),
+                });
+            return Ok(as_it_is.collect());
+        }
+    };
     let mut claims = Map::new();
     let mut known = Vec::new();
     for claim in output_claims {
         let partner = claim.partner.as_ref().unwrap_or(&claim.name);
-        known.push(partner.as_str());
-        let value = match members.get(partner) {
-            Some(value) => Some(converted(partner, claim.kind, value, warnings)?),
-            None => claim.default.clone(),
+        let found = match reading.names {
+            PartnerNames::Members => members.get(partner),
+            PartnerNames::Paths => members.get(partner).or_else(|| at_path(&members, partner)),
+        };
+        known.push(match reading.names {
+            PartnerNames::Paths if !members.contains_key(partner) => first_name(partner),
+            PartnerNames::Members | PartnerNames::Paths => partner.as_str(),
+        });
+        let value = match (found, reading.fidelity) {
+            (Some(Value::Null), Fidelity::Strict) => return Err(is_null(partner)),
+            (Some(Value::Null), Fidelity::Lenient) | (None, _) => claim.default.clone(),
+            (Some(value), _) => Some(converted(partner, claim.kind, value, warnings)?),
         };
         if let Some(value) = value {
             claims.insert(claim.name.clone(), value);
         }
     }
-    for name in members.keys() {
-        if !known.contains(&name.as_str()) {
-            warnings.push(format!("`{name}` was dropped: it is no output claim"));
-        }
+    let dropped: Vec<String> = members
+        .keys()
+        .filter(|name| !known.contains(&name.as_str()))
+        .map(|name| format!("`{name}`"))
+        .collect();
+    match &dropped[..] {
+        [] => {}
+        [one] => warnings.push(format!("{one} was dropped: it is no output claim")),
+        many => warnings.push(format!(
+            "{} were dropped: they are no output claims",
+            many.join(", ")
+        )),
     }
     Ok(claims)
+}
+
+/// The member that `contacts[0].person.name`, or `contacts.0.person.name`,
+/// leads to.
+fn at_path<'a>(members: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+    let mut steps = steps(path);
+    let mut value = members.get(steps.next()?)?;
+    for step in steps {
+        value = match value {
+            Value::Object(members) => members.get(step)?,
+            Value::Array(items) => items.get(step.parse::<usize>().ok()?)?,
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return None,
+        };
+    }
+    Some(value)
+}
+
+/// The names and numbers of a path; `$` may stand before them.
+fn steps(path: &str) -> impl Iterator<Item = &str> {
+    let steps = path.split(['.', '[']);
+    let steps = steps.map(|step| step.trim_end_matches(']').trim_matches('\''));
+    steps.filter(|step| !step.is_empty() && *step != "$")
+}
+
+fn first_name(path: &str) -> &str {
+    steps(path).next().unwrap_or(path)
 }
 
 /// An object, or a list of anything but strings.
@@ -460,7 +527,7 @@ mod tests {
             ("204", 204, "", "", http),
             ("201", 201, json, "{}", http),
         ] {
-            let judgement = judge(&reply(status, content_type, body), &[]);
+            let judgement = judge(&reply(status, content_type, body), &Reading::plain(&[]));
             assert_eq!(code_of(&judgement), expected, "{why}: {judgement:?}");
         }
     }
@@ -496,7 +563,7 @@ mod tests {
             ("text", "text/plain", "{}", parse, 0),
             ("no content type", "", "{}", parse, 0),
         ] {
-            let judgement = judge(&reply(200, content_type, body), &[]);
+            let judgement = judge(&reply(200, content_type, body), &Reading::plain(&[]));
             assert_eq!(code_of(&judgement), expected, "{why}: {judgement:?}");
             assert_eq!(judgement.warnings.len(), warnings, "{why}: {judgement:?}");
         }
@@ -524,7 +591,10 @@ mod tests {
         ];
         let body = r#"{"tier":"gold","score":7,"nested":{"a":1},"age":"41","long":5000000000,
             "is_new":"True","roles":"reader","other":1}"#;
-        let judgement = judge(&reply(200, "application/json", body), &outputs);
+        let judgement = judge(
+            &reply(200, "application/json", body),
+            &Reading::plain(&outputs),
+        );
         let expected = json!({
             "extension_tier": "gold", "outcome": "block", "score": "7",
             "nested": "{\r\n  \"a\": 1\r\n}", "age": 41, "long": 5_000_000_000_i64,
@@ -542,7 +612,10 @@ mod tests {
             r#"{"roles":[1]}"#,
             r#"{"roles":{}}"#,
         ] {
-            let judgement = judge(&reply(200, "application/json", body), &outputs);
+            let judgement = judge(
+                &reply(200, "application/json", body),
+                &Reading::plain(&outputs),
+            );
             assert_eq!(code_of(&judgement), "AADB2C90261", "{body}");
         }
     }

@@ -6,80 +6,103 @@ use serde_json::{Map, Value};
 use url::{Url, form_urlencoded};
 use x509_parser::pem::Pem;
 
-use super::{
-    ClientCertificate, PolicyAuthentication, PolicyCall, ScalarVariant, SendClaimsIn, UrlVariant,
-};
-use crate::emulator::{
-    ScriptError,
-    exchange::{Header, Outgoing, basic, bearer, json_content_type},
-};
+use super::{ClientCertificate, PolicyAuthentication, ScalarVariant, SendClaimsIn, UrlVariant};
+use crate::emulator::exchange::{Header, Outgoing, basic, bearer, json_content_type};
 
-/// The request, and what of the script did not get into it.
-pub(super) fn outgoing(script: &PolicyCall) -> Result<(Outgoing, Vec<String>), ScriptError> {
+/// What a technical profile sends, whoever says so: a script or a policy.
+pub(in crate::emulator) struct Sending<'a> {
+    pub(in crate::emulator) service_url: &'a str,
+    pub(in crate::emulator) send_claims_in: SendClaimsIn,
+    pub(in crate::emulator) authentication: &'a PolicyAuthentication,
+    /// By the name that travels; null does not travel.
+    pub(in crate::emulator) claims: &'a Map<String, Value>,
+    pub(in crate::emulator) scalars: ScalarVariant,
+    pub(in crate::emulator) url_values: UrlVariant,
+    /// The whole body (`ClaimUsedForRequestPayload`).
+    pub(in crate::emulator) payload: Option<&'a str>,
+}
+
+/// Why a request cannot be made.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(in crate::emulator) enum Unsendable {
+    #[error("`service_url` {0}")]
+    Url(String),
+    #[error("the claim `{name}` {why}")]
+    Claim { name: String, why: &'static str },
+    #[error("a client certificate cannot be read: {0}")]
+    Certificate(String),
+}
+
+/// The request, and what of the claims did not get into it.
+pub(in crate::emulator) fn outgoing(
+    sending: &Sending<'_>,
+) -> Result<(Outgoing, Vec<String>), Unsendable> {
     let mut warnings = Vec::new();
     let mut outgoing = Outgoing {
         method: Method::GET,
-        url: script.service_url.clone(),
+        url: sending.service_url.to_owned(),
         headers: Vec::new(),
         body: None,
     };
-    match script.send_claims_in {
+    match sending.send_claims_in {
         SendClaimsIn::Body => {
             outgoing.method = Method::POST;
             outgoing.headers.push(json_content_type());
-            outgoing.body = Some(json_body(script));
+            outgoing.body = Some(match sending.payload {
+                Some(payload) => payload.as_bytes().to_vec(),
+                None => json_body(sending),
+            });
         }
         SendClaimsIn::Form => {
             outgoing.method = Method::POST;
             let form = "application/x-www-form-urlencoded".to_owned();
             outgoing.headers.push(("Content-Type".to_owned(), form));
             let encoded = form_urlencoded::Serializer::new(String::new())
-                .extend_pairs(texts(script)?)
+                .extend_pairs(texts(sending)?)
                 .finish();
             outgoing.body = Some(encoded.into_bytes());
         }
         SendClaimsIn::QueryString => {
-            let mut url = parsed(&script.service_url)?;
-            url.query_pairs_mut().extend_pairs(texts(script)?);
+            let mut url = parsed(sending.service_url)?;
+            url.query_pairs_mut().extend_pairs(texts(sending)?);
             outgoing.url = url.into();
         }
         SendClaimsIn::Header => {
-            let claims = texts(script)?;
+            let claims = texts(sending)?;
             claims.iter().try_for_each(header_sized)?;
             outgoing.headers.extend(claims);
         }
-        SendClaimsIn::Url => outgoing.url = substituted(script, &mut warnings)?,
+        SendClaimsIn::Url => outgoing.url = substituted(sending, &mut warnings)?,
     }
     parsed(&outgoing.url)?;
     outgoing
         .headers
-        .extend(authorization(&script.authentication));
+        .extend(authorization(sending.authentication));
     Ok((outgoing, warnings))
 }
 
-fn parsed(url: &str) -> Result<Url, ScriptError> {
-    Url::parse(url)
-        .map_err(|error| ScriptError::misfit(format!("`service_url` is no URL: {url}: {error}")))
+fn parsed(url: &str) -> Result<Url, Unsendable> {
+    Url::parse(url).map_err(|error| Unsendable::Url(format!("is no URL: {url}: {error}")))
 }
 
 /// Claims that have a value.
-fn present(script: &PolicyCall) -> impl Iterator<Item = (&String, &Value)> {
-    script.claims.iter().filter(|(_, value)| !value.is_null())
+fn present<'a>(sending: &Sending<'a>) -> impl Iterator<Item = (&'a String, &'a Value)> + use<'a> {
+    sending.claims.iter().filter(|(_, value)| !value.is_null())
 }
 
-fn json_body(script: &PolicyCall) -> Vec<u8> {
-    let spelt = |value: &Value| match (script.scalars, text(value)) {
+fn json_body(sending: &Sending<'_>) -> Vec<u8> {
+    let spelt = |value: &Value| match (sending.scalars, text(value)) {
         (ScalarVariant::String, Some(text)) => text.into(),
         _ => value.clone(),
     };
-    let body: Map<String, Value> = present(script)
+    let body: Map<String, Value> = present(sending)
         .map(|(name, value)| (name.clone(), spelt(value)))
         .collect();
     Value::Object(body).to_string().into_bytes()
 }
 
 /// As .NET spells scalars.
-fn text(value: &Value) -> Option<String> {
+pub(in crate::emulator) fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Bool(true) => Some("True".to_owned()),
@@ -89,18 +112,19 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-fn texts(script: &PolicyCall) -> Result<Vec<Header>, ScriptError> {
-    let pairs = present(script).map(|(name, value)| match text(value) {
+fn texts(sending: &Sending<'_>) -> Result<Vec<Header>, Unsendable> {
+    let pairs = present(sending).map(|(name, value)| match text(value) {
         Some(text) => Ok((name.clone(), text)),
-        None => Err(ScriptError::misfit(format!(
-            "the claim `{name}` is no scalar: only `Body` is known to carry it"
-        ))),
+        None => Err(Unsendable::Claim {
+            name: name.clone(),
+            why: "is no scalar: only `Body` is known to carry it",
+        }),
     });
     pairs.collect()
 }
 
 /// The platform's HTTP stack takes ASCII without control characters.
-fn header_sized((name, value): &Header) -> Result<(), ScriptError> {
+fn header_sized((name, value): &Header) -> Result<(), Unsendable> {
     let is_name = !name.is_empty()
         && name
             .bytes()
@@ -110,38 +134,39 @@ fn header_sized((name, value): &Header) -> Result<(), ScriptError> {
         .all(|byte| byte.is_ascii_graphic() || byte == b' ');
     match is_name && is_value {
         true => Ok(()),
-        false => Err(ScriptError::misfit(format!(
-            "the claim `{name}` cannot be sent as a header: ASCII only"
-        ))),
+        false => Err(Unsendable::Claim {
+            name: name.clone(),
+            why: "cannot be sent as a header: ASCII only",
+        }),
     }
 }
 
 /// `{claim}` in path and query gives way to the claim's value. Claims may not
 /// sit in the host.
-fn substituted(script: &PolicyCall, warnings: &mut Vec<String>) -> Result<String, ScriptError> {
-    let template = &script.service_url;
+fn substituted(sending: &Sending<'_>, warnings: &mut Vec<String>) -> Result<String, Unsendable> {
+    let template = sending.service_url;
     let path = template
         .find("://")
         .and_then(|scheme| {
             let after = template.get(scheme + 3..)?;
             Some(scheme + 3 + after.find(['/', '?']).unwrap_or(after.len()))
         })
-        .ok_or_else(|| ScriptError::misfit(format!("`service_url` is no URL: {template}")))?;
+        .ok_or_else(|| Unsendable::Url(format!("is no URL: {template}")))?;
     let (host, mut rest) = template.split_at(path);
     if host.contains('{') {
-        let text = "`service_url` has a claim in its host, where none may sit";
-        return Err(ScriptError::misfit(text));
+        let text = "has a claim in its host, where none may sit".to_owned();
+        return Err(Unsendable::Url(text));
     }
-    let claims = texts(script)?;
+    let claims = texts(sending)?;
     let mut url = host.to_owned();
     let mut used = Vec::new();
     while let Some((before, after)) = rest.split_once('{') {
         let (name, after) = after
             .split_once('}')
-            .ok_or_else(|| ScriptError::misfit("`service_url` has a `{` without its `}`"))?;
+            .ok_or_else(|| Unsendable::Url("has a `{` without its `}`".to_owned()))?;
         url.push_str(before);
         match claims.iter().find(|(known, _)| known == name) {
-            Some((_, value)) => url.push_str(&in_url(value, script.url_values)),
+            Some((_, value)) => url.push_str(&in_url(value, sending.url_values)),
             None => warnings.push(format!("`{{{name}}}` has no value; nothing took its place")),
         }
         used.push(name);
@@ -156,7 +181,7 @@ fn substituted(script: &PolicyCall, warnings: &mut Vec<String>) -> Result<String
     Ok(url)
 }
 
-fn in_url(value: &str, variant: UrlVariant) -> String {
+pub(in crate::emulator) fn in_url(value: &str, variant: UrlVariant) -> String {
     let escaped = |byte: u8| match byte {
         b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
         byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
@@ -178,10 +203,10 @@ fn authorization(authentication: &PolicyAuthentication) -> Option<Header> {
 }
 
 /// Certificate and key, in PEM, of the newest certificate that is valid now.
-pub(super) fn newest_valid(
+pub(in crate::emulator) fn newest_valid(
     certificates: &[ClientCertificate],
     now: i64,
-) -> Result<Option<String>, ScriptError> {
+) -> Result<Option<String>, Unsendable> {
     let mut newest: Option<(i64, &ClientCertificate)> = None;
     for candidate in certificates {
         let (not_before, not_after) = validity(&candidate.certificate)?;
@@ -193,17 +218,14 @@ pub(super) fn newest_valid(
     Ok(newest.map(|(_, chosen)| format!("{}\n{}", chosen.certificate, chosen.key)))
 }
 
-fn validity(pem: &str) -> Result<(i64, i64), ScriptError> {
-    let unreadable = |error: String| {
-        ScriptError::misfit(format!("a client certificate cannot be read: {error}"))
-    };
+fn validity(pem: &str) -> Result<(i64, i64), Unsendable> {
     let pem = Pem::iter_from_buffer(pem.as_bytes())
         .next()
-        .ok_or_else(|| unreadable("there is no PEM block".to_owned()))?
-        .map_err(|error| unreadable(error.to_string()))?;
+        .ok_or_else(|| Unsendable::Certificate("there is no PEM block".to_owned()))?
+        .map_err(|error| Unsendable::Certificate(error.to_string()))?;
     let certificate = pem
         .parse_x509()
-        .map_err(|error| unreadable(error.to_string()))?;
+        .map_err(|error| Unsendable::Certificate(error.to_string()))?;
     let validity = certificate.validity();
     Ok((
         validity.not_before.timestamp(),

@@ -256,18 +256,18 @@ fn sign_up(before: Json) -> StepRecord {
         failure: None,
     }];
     sign_up.happenings = vec![
-        Happening::Profile(opened),
+        Happening::Profile(Box::new(opened)),
         page("Create an account"),
         submitted("send-code", json!({"email": "jonas@post.example"})),
         submitted("verify-code", json!({"email": "jonas@post.example"})),
         submitted("continue", typed("1070")),
-        Happening::Profile(conflict()),
+        Happening::Profile(Box::new(conflict())),
         stays("No customer has this number. Look at your last invoice."),
         submitted("continue", typed("1007")),
-        Happening::Profile(found()),
-        Happening::Profile(write()),
-        Happening::Profile(skipped_validation()),
-        Happening::Profile(left),
+        Happening::Profile(Box::new(found())),
+        Happening::Profile(Box::new(write())),
+        Happening::Profile(Box::new(skipped_validation())),
+        Happening::Profile(Box::new(left)),
     ];
     sign_up
 }
@@ -289,7 +289,7 @@ fn choice() -> StepRecord {
         failure: None,
     }];
     choice.happenings = vec![
-        Happening::Profile(sign_in),
+        Happening::Profile(Box::new(sign_in)),
         Happening::Page {
             page: "sign-in".to_owned(),
             title: "Sign in".to_owned(),
@@ -331,8 +331,8 @@ fn enrich(before: &Json) -> StepRecord {
     session.took_us = 0;
     session.outputs = claims(json!({"termsAccepted": true}));
     enrich.happenings = vec![
-        Happening::Profile(session),
-        Happening::Profile(read),
+        Happening::Profile(Box::new(session)),
+        Happening::Profile(Box::new(read)),
         Happening::Note(Note {
             level: NoteLevel::Info,
             text: "The session remembers that FacebookExchange was chosen.".to_owned(),
@@ -377,7 +377,7 @@ pub(super) fn failed(id: &str) -> Trace {
         ..rest(None, None, 20_010_000)
     });
     last.took_us = 20_012_000;
-    last.happenings = vec![Happening::Profile(failing)];
+    last.happenings = vec![Happening::Profile(Box::new(failing))];
     steps.push(last);
     let end = EndRecord::Error {
         error: "server_error".to_owned(),

@@ -136,7 +136,7 @@ pub(super) fn profiles(step: &StepRecord) -> impl DoubleEndedIterator<Item = &Pr
     step.happenings
         .iter()
         .filter_map(|happening| match happening {
-            Happening::Profile(profile) => Some(profile),
+            Happening::Profile(profile) => Some(&**profile),
             Happening::Page { .. }
             | Happening::Submitted { .. }
             | Happening::PageStays { .. }

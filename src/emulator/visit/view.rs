@@ -207,7 +207,12 @@ fn unified(tenant: &Tenant, visit: &Visit, choice: &Choice) -> String {
     let say = |id: &str, default: &str| words.ux(id).unwrap_or(default).to_owned();
     let page = Unified {
         sheet: Sheet {
-            intro: local.map(|_| say("local_intro_generic", t.sign_in_intro)),
+            intro: local.map(|_| {
+                // B2C puts the kind of sign-in name there.
+                let kind = inputs.first().map(|input| input.label.to_lowercase());
+                say("local_intro_generic", t.sign_in_intro)
+                    .replace("{0}", &kind.unwrap_or_default())
+            }),
             error: local.and_then(|form| form.error.clone()),
             info: local.and_then(|form| form.info.clone()),
             ..sheet(tenant, visit, say("heading", t.sign_in))

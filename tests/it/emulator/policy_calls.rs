@@ -423,6 +423,35 @@ async fn output_claims_decide_what_a_reply_means() {
     assert_eq!(report.outcome, PolicyOutcome::Continue { claims });
 }
 
+#[tokio::test]
+async fn rules_for_rest_calls_are_kept_until_the_reset() {
+    let tenant = alone().await;
+    let rules = json!({ "rules": [
+        { "profile": "REST-A", "when": { "email": "x@y.example" }, "latency_ms": 0,
+          "reply": { "status": 409, "body": { "userMessage": "No." } } },
+        { "url_prefix": "https://a.example/", "latency_ms": 5, "times": 2,
+          "send_to": "http://localhost:7071/" },
+    ] });
+    let (put, get) = (reqwest::Method::PUT, reqwest::Method::GET);
+    let (status, reply) = control(&tenant, put.clone(), "rest", rules.clone()).await;
+    assert_eq!(status, 204, "{reply}");
+    let (_, kept) = control(&tenant, get.clone(), "rest", json!({})).await;
+    assert_eq!(kept, rules);
+    for (wrong, reason) in [
+        (json!({ "rules": [{}] }), "rule 1"),
+        (json!({ "rules": [{ "fault": "slow" }] }), "slow"),
+        (json!({}), "rules"),
+    ] {
+        let (status, reply) = control(&tenant, put.clone(), "rest", wrong).await;
+        assert_eq!(status, 400);
+        let error = reply["error"].as_str().unwrap().to_owned();
+        assert!(error.contains(reason), "{error}");
+    }
+    control(&tenant, reqwest::Method::POST, "reset", json!({})).await;
+    let (_, kept) = control(&tenant, get, "rest", json!({})).await;
+    assert_eq!(kept, json!({ "rules": [] }));
+}
+
 // ------------------------------------------------------- client certificates
 
 struct Client {

@@ -80,7 +80,7 @@ impl Journey {
                 self.self_asserted(tenant, program, profile, exchange, page)
             }
             Some(kind) if kind.is_federation() && !is_password_sign_in(&profile) => {
-                self.to_provider(tenant, program, profile, exchange)
+                self.leave_for_provider(tenant, program, profile, exchange)
             }
             _ => {
                 let place = CallPlace::Step { order, exchange };
@@ -104,7 +104,7 @@ impl Journey {
     ) -> Result<(), Failure> {
         let mut record = profile::record(program, &profile);
         let done = profile::run(self.scene(tenant), profile, place, &mut record).await;
-        self.happened(Happening::Profile(record));
+        self.happened(Happening::Profile(Box::new(record)));
         self.bag.extend(&done?);
         Ok(())
     }
@@ -120,7 +120,7 @@ impl Journey {
         self.sso = sso;
     }
 
-    pub(super) fn to_provider(
+    pub(super) fn leave_for_provider(
         &mut self,
         tenant: &Tenant,
         program: &Program,
@@ -129,7 +129,7 @@ impl Journey {
     ) -> Flow {
         let mut record = profile::record(program, &profile);
         let inputs = mapping::inputs(&self.scene(tenant), &profile, &mut record);
-        self.happened(Happening::Profile(record));
+        self.happened(Happening::Profile(Box::new(record)));
         if let Err(failure) = inputs {
             return Flow::failed(&failure);
         }
@@ -168,8 +168,8 @@ impl Journey {
         let taken = profile::take(self.scene(tenant), profile, &given, &mut record);
         match taken {
             Ok(set) => {
-                record.outputs = seen(&set, |id| program.is_secret(id));
-                self.happened(Happening::Profile(record));
+                record.outputs = seen(&set, |id| program.is_masked(id));
+                self.happened(Happening::Profile(Box::new(record)));
                 self.bag.extend(&set);
                 self.context.auth_time = tenant.now();
                 self.keep_in_session(tenant, profile, &at.exchange);
@@ -178,7 +178,7 @@ impl Journey {
             }
             Err(failure) => {
                 profile::fail(&mut record, &failure);
-                self.happened(Happening::Profile(record));
+                self.happened(Happening::Profile(Box::new(record)));
                 self.fail(&failure)
             }
         }

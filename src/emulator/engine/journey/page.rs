@@ -69,7 +69,7 @@ impl Journey {
         if let Err(failure) = &filled {
             profile::fail(&mut record, failure);
         }
-        self.happened(Happening::Profile(record));
+        self.happened(Happening::Profile(Box::new(record)));
         let inputs = filled?;
         let mut form = Form {
             exchange: exchange.to_owned(),
@@ -201,7 +201,7 @@ impl Journey {
         let typed = form.read(&fields, &errors);
         self.happened(Happening::Submitted {
             action: "continue".to_owned(),
-            typed: seen(&typed, |id| program.is_secret(id)),
+            typed: seen(&typed, |id| program.is_masked(id)),
         });
         if !form.field_errors.is_empty() {
             return self.stays(form, errors.check_fields.clone());
@@ -309,11 +309,11 @@ impl Journey {
             let looked = precondition::look(&scene, validation.preconditions());
             if precondition::skips(&looked) {
                 record.skipped_by = looked.last().cloned();
-                self.happened(Happening::Profile(record));
+                self.happened(Happening::Profile(Box::new(record)));
                 continue;
             }
             let done = profile::run(scene, profile, CallPlace::Validation, &mut record).await;
-            self.happened(Happening::Profile(record));
+            self.happened(Happening::Profile(Box::new(record)));
             match done {
                 Ok(set) => {
                     scope.extend(&set);
@@ -388,14 +388,14 @@ impl Journey {
         match transformed {
             Ok(transformed) => {
                 set.extend(&transformed);
-                record.outputs = seen(&set, |id| program.is_secret(id));
-                self.happened(Happening::Profile(record));
+                record.outputs = seen(&set, |id| program.is_masked(id));
+                self.happened(Happening::Profile(Box::new(record)));
                 self.bag.extend(&set);
                 Ok(())
             }
             Err(failure) => {
                 profile::fail(&mut record, &failure);
-                self.happened(Happening::Profile(record));
+                self.happened(Happening::Profile(Box::new(record)));
                 Err(failure)
             }
         }

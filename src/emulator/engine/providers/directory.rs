@@ -66,7 +66,7 @@ fn read(call: &Call<'_>, key: &KeyClaim) -> Result<Given, Failure> {
         Some(_) if raises(call, Raise::AlreadyExists) => Err(already_exists(call)),
         Some(user) => Ok(Given::folded(attributes(user, &extensions(call)))),
         None if raises(call, Raise::DoesNotExist) => Err(does_not_exist(call)),
-        None => Ok(Given::default()),
+        None => Ok(Given::nobody()),
     }
 }
 

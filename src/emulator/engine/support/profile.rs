@@ -5,19 +5,14 @@ use crate::{
     emulator::engine::{
         form::{InputType, shown},
         providers::is_password_sign_in,
+        transformations,
     },
     policy::{
-        check::transformations::methods,
         merge::folded,
         view::{ClaimRef, ProviderKind, SessionKind, TechnicalProfile},
         xml::Element,
     },
 };
-
-/// The methods that the engine has.
-fn is_known(method: &str) -> bool {
-    methods::method(method).is_some()
-}
 
 impl<'p> Walk<'p> {
     /// A profile that something at `at` names.
@@ -235,7 +230,7 @@ impl<'p> Walk<'p> {
             return;
         }
         let method = transformation.method().unwrap_or_default();
-        if !is_known(method) {
+        if !transformations::is_known(method) {
             let text = format!("{id} transforms claims by the method {method}");
             self.unsupported(transformation.element, text);
         }

@@ -168,6 +168,7 @@ pub(super) fn refused(failure: &Failure) -> Option<&'static str> {
     match failure.page {
         PageText::Named { key, .. } => Some(key),
         PageText::Said(_)
+        | PageText::FirstOf { .. }
         | PageText::Generic
         | PageText::Fields { .. }
         | PageText::Application
