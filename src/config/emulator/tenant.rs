@@ -122,7 +122,8 @@ fn user(section: &Section<'_>) -> SeedUser {
     };
     let spellings = [PASSWORD.plain, PASSWORD.env, PASSWORD.file];
     let has_password = spellings.into_iter().any(|key| section.has(key));
-    if !(section.has("email") && has_password) && !federated.is_given() {
+    let is_local = section.has("email") && has_password;
+    if !is_local && !federated.is_given() {
         section.problem("has neither `email` and `password` nor `federated`: nobody could sign in");
     }
     user
