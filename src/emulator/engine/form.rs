@@ -244,6 +244,10 @@ impl Form {
                 Some(Value::Texts(texts)) if field.input == InputType::Checkboxes => {
                     self.ticked.insert(field.claim.clone(), texts.clone());
                 }
+                Some(value) if field.input == InputType::Checkboxes => {
+                    self.ticked
+                        .insert(field.claim.clone(), vec![shown_text(value)]);
+                }
                 Some(value) => {
                     let text = shown_text(value);
                     self.typed.insert(field.claim.clone(), text);
@@ -303,6 +307,26 @@ impl Form {
             }
         }
         bag
+    }
+
+    /// Marks the fields that somebody else finds wrong. What is said of others,
+    /// which the page does not show, goes to the page as a whole.
+    pub(crate) fn blame(
+        &mut self,
+        shown: &[Field],
+        errors: &BTreeMap<String, String>,
+        mut message: String,
+    ) -> String {
+        for (claim, text) in errors {
+            match shown.iter().any(|field| field.claim == *claim) {
+                true => drop(self.field_errors.insert(claim.clone(), text.clone())),
+                false => {
+                    message.push(' ');
+                    message.push_str(text);
+                }
+            }
+        }
+        message
     }
 
     fn read_field(&self, field: &Field, t: &PageErrors) -> Result<Option<Value>, String> {

@@ -118,7 +118,7 @@ fn context(
     }
 }
 
-fn trace(tenant: &Tenant, program: &Program, context: &Context) -> Trace {
+pub(in crate::emulator) fn trace(tenant: &Tenant, program: &Program, context: &Context) -> Trace {
     Trace {
         id: context.journey_id.clone(),
         correlation_id: context.correlation_id,

@@ -10,7 +10,7 @@ use crate::{
         engine::{
             Scene,
             bag::Bag,
-            failure::Failure,
+            failure::{Failure, PageText},
             form::{self, Form, PageErrors},
             mapping, precondition, profile,
             program::Program,
@@ -278,7 +278,14 @@ impl Journey {
         let message = {
             let scene = self.scene(tenant);
             let words = Words::of(&scene, form.content_definition.as_deref());
-            words.of_failure(&failure.page, &profile)
+            let message = words.of_failure(&failure.page, &profile);
+            match &failure.page {
+                PageText::Fields { fields, .. } => {
+                    let shown = form::fields(&scene, &profile, &words);
+                    form.blame(&shown, fields, message)
+                }
+                _ => message,
+            }
         };
         self.stays(form, message)
     }
