@@ -298,7 +298,7 @@ impl Tenant {
                 seeded(&domain, &settings.seed, system_now())?,
             ),
         };
-        let programs = programs(&settings)?;
+        let programs = programs(&settings, &custom)?;
         let external = ExternalFlows::of(&settings.external_id)?;
         let rest_rules = RestRules::new(settings.rest_rules)
             .map_err(|why| StartError::Settings(format!("`rest_rules`: {why}")))?;
@@ -566,13 +566,16 @@ impl State {
 }
 
 /// Those of the settings, and one for each user flow.
-fn programs(settings: &super::Settings) -> Result<BTreeMap<String, Arc<Program>>, StartError> {
+fn programs(
+    settings: &super::Settings,
+    custom: &[Attribute],
+) -> Result<BTreeMap<String, Arc<Program>>, StartError> {
     let mut programs = BTreeMap::new();
     for program in &settings.policies.programs {
         programs.insert(folded(&program.id), program.clone());
     }
     for flow in &settings.user_flows {
-        let program = user_flow::program(flow).map_err(StartError::Settings)?;
+        let program = user_flow::program(flow, custom).map_err(StartError::Settings)?;
         programs.insert(folded(&flow.name), Arc::new(program));
     }
     Ok(programs)

@@ -282,13 +282,38 @@ impl Form {
             }
             let proven = self.proofs.get(claim).and_then(|p| p.verified.clone());
             let sent = match field.input {
-                InputType::Password => form.get(claim),
+                // A page of B2C's keeps it in the browser; here it is kept
+                // without being shown again.
+                InputType::Password => form
+                    .get(claim)
+                    .filter(|text| !text.is_empty())
+                    .or(self.typed.get(claim).map(String::as_str)),
                 _ => form.trimmed(claim),
             };
             match proven.or(sent.map(str::to_owned)) {
                 Some(text) => self.typed.insert(claim.clone(), text),
                 None => self.typed.remove(claim),
             };
+        }
+    }
+
+    /// What will do is kept, so that it need not be typed again.
+    pub(crate) fn forget_wrong_passwords(&mut self, fields: &[Field]) {
+        let errors = &self.field_errors;
+        let wrong = fields.iter().filter(|field| {
+            field.input == InputType::Password && errors.contains_key(&field.claim)
+        });
+        for field in wrong {
+            self.typed.remove(&field.claim);
+        }
+    }
+
+    pub(crate) fn forget_passwords(&mut self, fields: &[Field]) {
+        let passwords = fields
+            .iter()
+            .filter(|field| field.input == InputType::Password);
+        for field in passwords {
+            self.typed.remove(&field.claim);
         }
     }
 

@@ -301,14 +301,18 @@ fn input(field: &Field, form: &Form, words: &Words<'_>, t: &Texts) -> Input {
         Some(_) | None => ProofState::Unproven,
     };
     let say = |id: &str, default: &str| words.ux(id).unwrap_or(default).to_owned();
+    let is_kept = field.input == InputType::Password && form.typed.contains_key(&field.claim);
     Input {
         claim: field.claim.clone(),
         class: field.input.name(),
         label: field.label.clone(),
-        help: field.help.clone(),
+        help: match is_kept {
+            true => Some(t.password_kept.to_owned()),
+            false => field.help.clone(),
+        },
         error: form.field_errors.get(&field.claim).cloned(),
         control: control(field, form, state),
-        is_required: field.is_required && field.input.is_typed(),
+        is_required: field.is_required && field.input.is_typed() && !is_kept,
         proof: field.is_verified_email.then(|| ProofControl {
             state,
             words: ProofWords {

@@ -161,6 +161,9 @@ impl Journey {
             Flow::Wait => {
                 self.waiting = Some(match choice.take() {
                     Some(mut choice) => {
+                        // A wrong password is of no use a second time.
+                        let fields = self.fields_of(tenant, &form);
+                        form.forget_passwords(&fields);
                         choice.local = Some(form);
                         Waiting::Choice(choice)
                     }
@@ -205,6 +208,7 @@ impl Journey {
             typed: seen(&typed, |id| program.is_masked(id)),
         });
         if !form.field_errors.is_empty() {
+            form.forget_wrong_passwords(&fields);
             return self.stays(form, errors.check_fields.clone());
         }
         let is_proven = |claim: &str| {
@@ -221,6 +225,7 @@ impl Journey {
             && typed.has("reenterPassword")
             && typed.get("newPassword") != typed.get("reenterPassword")
         {
+            form.forget_passwords(&fields);
             return self.stays(form, errors.different_passwords.clone());
         }
         let mut scope = self.bag.clone();
