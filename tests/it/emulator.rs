@@ -4,6 +4,7 @@
 mod browser;
 mod directory;
 mod external_id;
+mod external_journey;
 mod pages;
 mod policy_calls;
 
@@ -286,9 +287,13 @@ fn id_claims(response: &Value) -> Value {
 
 /// Verified as anybody would from the published keys.
 async fn is_signed(tenant: &Emulator, token: &str) -> bool {
+    is_signed_by(&endpoint(tenant, "discovery/v2.0/keys"), token).await
+}
+
+async fn is_signed_by(keys: &str, token: &str) -> bool {
     let parts: Vec<&str> = token.split('.').collect();
     let header = decoded(parts[0]);
-    let keys: Value = get_json(&endpoint(tenant, "discovery/v2.0/keys")).await;
+    let keys: Value = get_json(keys).await;
     let Some(key) = keys["keys"]
         .as_array()
         .unwrap()

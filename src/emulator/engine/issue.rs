@@ -3,8 +3,11 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::{Scene, failure::Failure, mapping::default_value, trace::Note, value::Value};
-use crate::{emulator::audit::Dialect, policy::view::TechnicalProfile};
+use super::{Scene, bag::Bag, failure::Failure, mapping::default_value, trace::Note, value::Value};
+use crate::{
+    emulator::{audit::Dialect, flow_policy::WHO},
+    policy::view::TechnicalProfile,
+};
 
 /// What an application's tokens say of the person, and what the issuer's
 /// profile says of the tokens.
@@ -16,6 +19,8 @@ pub(crate) struct Issued {
     pub(crate) subject: Option<String>,
     /// The account, where the journey has one: a refresh token ends with it.
     pub(crate) object_id: Option<String>,
+    /// The claims that say who signed in, of a user flow.
+    pub(crate) who: Bag,
 }
 
 /// The relying party's output claims ("Relying party: OutputClaims").
@@ -49,10 +54,17 @@ pub(super) fn issued(scene: &Scene<'_>, notes: &mut Vec<Note>) -> Result<Issued,
         }
     }
     let object_id = scene.bag.get("objectId").map(Value::text);
+    let mut who = Bag::default();
+    for claim in WHO {
+        if let Some(value) = scene.bag.get(claim) {
+            who.set(claim, value.clone());
+        }
+    }
     Ok(Issued {
         subject: subject(&profile, &mut claims)?,
         claims,
         object_id,
+        who,
     })
 }
 

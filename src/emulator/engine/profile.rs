@@ -16,7 +16,10 @@ use super::{
     trace::{FailureRecord, Note, NoteLevel, ProfileRecord, TransformationRecord, seen},
     transformations,
 };
-use crate::policy::{view::TechnicalProfile, xml::Element};
+use crate::policy::{
+    view::{ProviderKind, TechnicalProfile},
+    xml::Element,
+};
 
 pub(super) fn record(program: &Program, profile: &TechnicalProfile<'_>) -> ProfileRecord {
     ProfileRecord {
@@ -69,6 +72,13 @@ async fn run_inside(
         place,
     };
     let given = providers::execute(&call, record).await?;
+    // Nothing but its transformations runs in such a profile: they see what its
+    // input claims hold.
+    if profile.provider() == Some(ProviderKind::ClaimsTransformation) {
+        for input in &inputs {
+            all.set(&input.claim, input.value.clone());
+        }
+    }
     let out = take(scene.with(&all), profile, &given, record)?;
     set.extend(&out);
     Ok(set)

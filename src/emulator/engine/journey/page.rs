@@ -10,7 +10,7 @@ use crate::{
         engine::{
             Scene,
             bag::Bag,
-            failure::Failure,
+            failure::{Failure, PageText},
             form::{self, Form, PageErrors},
             mapping, precondition, profile,
             program::Program,
@@ -81,6 +81,7 @@ impl Journey {
         let words = Words::of(&scene, form.content_definition.as_deref());
         let fields = form::fields(&scene, &profile, &words);
         form.prefill(&fields, &inputs);
+        form.given = inputs;
         Ok(form)
     }
 
@@ -228,6 +229,7 @@ impl Journey {
             return self.stays(form, errors.different_passwords.clone());
         }
         let mut scope = self.bag.clone();
+        scope.extend(&form.given);
         for field in fields.iter().filter(|field| field.input.is_typed()) {
             scope.remove(&field.claim);
         }
@@ -281,7 +283,14 @@ impl Journey {
         let message = {
             let scene = self.scene(tenant);
             let words = Words::of(&scene, form.content_definition.as_deref());
-            words.of_failure(&failure.page, &profile)
+            let message = words.of_failure(&failure.page, &profile);
+            match &failure.page {
+                PageText::Fields { fields, .. } => {
+                    let shown = form::fields(&scene, &profile, &words);
+                    form.blame(&shown, fields, message)
+                }
+                _ => message,
+            }
         };
         self.stays(form, message)
     }

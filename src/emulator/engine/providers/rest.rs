@@ -11,7 +11,6 @@ mod tests;
 
 use serde_json::{Map, Value as Json};
 
-pub(crate) use self::keys::missing_keys;
 use self::{
     failures::{Refusal, Telltale},
     masking::Secrets,
