@@ -5,6 +5,7 @@ mod browser;
 mod directory;
 mod external_id;
 mod external_journey;
+mod external_service;
 mod pages;
 mod policy_calls;
 
