@@ -29,11 +29,14 @@ async fn a_wrong_password_keeps_the_page_and_the_right_one_signs_in() {
     let page = desk
         .enter(&mut browser, &page, MINA, "Incorrect-horse-1")
         .await;
-    assert_eq!(error(&page), "Your password is incorrect.");
+    assert_eq!(
+        error(&page),
+        "The email address or the password is not correct."
+    );
     let page = desk
         .enter(&mut browser, &page, "nobody@mail.example", PASSWORD)
         .await;
-    assert_eq!(error(&page), "We can't seem to find your account.");
+    assert_eq!(error(&page), "We cannot find your account.");
     assert_eq!(desk.trace().await.calls(), []);
     let page = desk.enter(&mut browser, &page, MINA, PASSWORD).await;
     desk.is_linked(Site::Trade, &page, NUMBER).await;
@@ -78,7 +81,10 @@ async fn a_forgotten_password_is_reset_within_the_journey() {
 
         let page = desk.open(&mut browser, Site::Trade).await;
         let page = desk.enter(&mut browser, &page, MINA, PASSWORD).await;
-        assert_eq!(error(&page), "Your password is incorrect.");
+        assert_eq!(
+            error(&page),
+            "That was an earlier password. Please enter the present one."
+        );
         let page = desk.enter(&mut browser, &page, MINA, NEW).await;
         desk.is_linked(Site::Trade, &page, NUMBER).await;
     }
@@ -96,10 +102,7 @@ async fn who_has_no_account_cannot_reset_a_password() {
     let page = browser
         .fill(&page, &[("email", stranger), ("action", "continue")])
         .await;
-    assert_eq!(
-        error(&page),
-        "An account could not be found for the provided user ID."
-    );
+    assert_eq!(error(&page), "There is no account with this address.");
     assert_eq!(desk.trace().await.outcome(), "open");
 }
 

@@ -26,6 +26,18 @@ use crate::support::service::{
 pub(super) const PASSWORD: &str = "Correct-horse-1";
 pub(super) const CALLBACK: &str = "https://shop.example/cb";
 const SECRET: &str = "s3cret-of-the-shop";
+/// The emulator's own application, which shows what it was told.
+pub(super) const TRY_IT: &str = "e0a7c1f2-5b64-4d0e-9d38-6a1f0b7c2e55";
+
+/// RFC 7636, appendix B.
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+/// How the emulator's own application asks.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum TryIt {
+    Code,
+    Shown,
+}
 
 /// Where the policies of production call idlink.
 const IDLINK: &str = "https://signup.contoso.example/";
@@ -137,6 +149,10 @@ impl Tenant {
         format!("{}/7c1e0d52-3b8a-4f7e-9a61-2f0c5d8e4b10/v2.0/", self.base)
     }
 
+    pub(super) fn browser(&self) -> Browser {
+        Browser::sharing(self.http.clone(), &self.base)
+    }
+
     fn endpoint(&self, policy: Policy, rest: &str) -> String {
         let (base, policy) = (&self.base, policy.id());
         format!("{base}/contoso.onmicrosoft.com/{policy}/{rest}")
@@ -194,6 +210,12 @@ impl Tenant {
 
 fn settings(policies: &[PathBuf]) -> String {
     let paths = json!(policies);
+    // What was built is for one environment.
+    let is_built = |path: &PathBuf| !path.join("appsettings.json").exists();
+    let environment = match policies.iter().all(is_built) {
+        true => "",
+        false => "environment = \"Production\"",
+    };
     let application = |id: &str, name: &str| {
         format!(
             "[[applications]]\nclient_id = \"{id}\"\nname = \"{name}\"\nsecret = \"{SECRET}\"\n\
@@ -202,7 +224,7 @@ fn settings(policies: &[PathBuf]) -> String {
     };
     format!(
         "[server]\nlisten = \"127.0.0.1:0\"\nhttps_listen = \"127.0.0.1:0\"\n\
-         [policies]\npaths = {paths}\nenvironment = \"Production\"\n\
+         [policies]\npaths = {paths}\n{environment}\n\
          [policy_keys]\nB2C_1A_IdlinkUsername = {{ secret = \"{USERNAME}\" }}\n\
          B2C_1A_IdlinkPassword = {{ secret = \"{CALLERS_PASSWORD}\" }}\n{}{}",
         application(TRADE, "Contoso Trade"),
@@ -266,7 +288,7 @@ impl Desk {
     }
 
     pub(super) fn browser(&self) -> Browser {
-        Browser::new(&self.tenant.base)
+        self.tenant.browser()
     }
 
     pub(super) fn url(&self, site: Site, more: &[(&str, &str)]) -> String {
@@ -283,6 +305,39 @@ impl Desk {
         Url::parse_with_params(&endpoint, parameters)
             .unwrap()
             .into()
+    }
+
+    /// The same for the emulator's own application: with a code, which nobody
+    /// redeems, or shown what it is told.
+    pub(super) fn try_it_url(&self, way: TryIt) -> String {
+        let endpoint = self.tenant.endpoint(self.policy, "oauth2/v2.0/authorize");
+        let callback = self.try_it_callback();
+        let usual = [
+            ("client_id", TRY_IT),
+            ("redirect_uri", &*callback),
+            ("scope", "openid"),
+            ("nonce", "f7b1c0"),
+        ];
+        let more = match way {
+            TryIt::Code => [
+                ("response_type", "code"),
+                ("code_challenge", CHALLENGE),
+                ("code_challenge_method", "S256"),
+            ],
+            TryIt::Shown => [
+                ("response_type", "id_token"),
+                ("response_mode", "form_post"),
+                ("state", "xyz"),
+            ],
+        };
+        let parameters = usual.iter().chain(&more);
+        Url::parse_with_params(&endpoint, parameters)
+            .unwrap()
+            .into()
+    }
+
+    pub(super) fn try_it_callback(&self) -> String {
+        format!("{}/__emulator/signed-in", self.tenant.base)
     }
 
     // ------------------------------------------------------------ the pages
