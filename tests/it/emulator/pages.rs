@@ -175,7 +175,8 @@ async fn two_tabs_are_two_journeys_of_one_person() {
     let two = browser.get(&authorize_url(&tenant, &[])).await;
     let form = [("signInName", "jonas@post.example"), ("password", PASSWORD)];
 
-    let crossed = [("csrf", one.hidden()[0].1.as_str()), ("action", "continue")];
+    let hidden = one.hidden();
+    let crossed = [("csrf", hidden[0].1.as_str()), ("action", "continue")];
     let refused = browser.post(&two.url, &crossed).await;
     assert_eq!(refused.status, StatusCode::BAD_REQUEST);
     assert_eq!(refused.text("error-code").unwrap(), "AADB2C90212");
