@@ -1,10 +1,11 @@
 //! The mock tenant, driven as a browser and an application drive a real one,
 //! against a connector that is not ours.
 
-mod browser;
+pub(crate) mod browser;
 mod directory;
 mod external_id;
 mod external_journey;
+mod external_service;
 mod pages;
 mod policy_calls;
 
