@@ -1,5 +1,5 @@
 # Each of these does all the set-up it needs.
-.PHONY: demo test
+.PHONY: demo survey test
 
 # A debug build is there in a third of the time of a release build, and the
 # demo has one user. More for the demo itself: make demo ARGS="--data-dir …"
@@ -11,3 +11,9 @@ demo:
 test:
 	@.ci/prepare test
 	PATH="$(CURDIR)/tests/clients/.venv/bin:$$PATH" cargo test --locked
+
+# How far the emulator runs public policies, which are not part of this
+# repository: make survey POLICIES="folder folder" ARGS="--only NAME --details"
+survey:
+	@.ci/prepare demo
+	cargo run --locked -- emulate survey $(POLICIES) --stories tests/stories $(ARGS)

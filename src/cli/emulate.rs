@@ -1,5 +1,6 @@
 //! `idlink emulate`: a mock tenant on this machine that runs policy files.
 
+mod survey;
 mod tenant;
 mod words;
 
@@ -9,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::policy::Misuse;
@@ -25,7 +26,10 @@ use crate::telemetry;
 /// anything is served. It is a mock: nothing here is proof that B2C would take
 /// a policy.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct EmulateCommand {
+    #[command(subcommand)]
+    action: Option<Action>,
     /// A folder of policies or a policy file; once for each
     #[arg(long, value_name = "PATH")]
     policies: Vec<PathBuf>,
@@ -59,6 +63,11 @@ pub(super) struct EmulateCommand {
     lenient: bool,
 }
 
+#[derive(Debug, Subcommand)]
+enum Action {
+    Survey(survey::SurveyCommand),
+}
+
 fn setting(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => {
@@ -78,6 +87,13 @@ struct OfService(Problems);
 
 impl EmulateCommand {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+        match &self.action {
+            Some(Action::Survey(command)) => command.run().await,
+            None => self.serve(context).await,
+        }
+    }
+
+    async fn serve(&self, context: &Context) -> Result<ExitCode, Failure> {
         let mut settings = self.settings(context)?;
         let loaded = match settings.policies.paths.is_empty() {
             true => None,

@@ -1,6 +1,7 @@
 //! The settings of `idlink emulate`: a file of their own, because they
 //! describe a tenant, not the service. README.md of the emulator lists them.
 
+mod external_id;
 mod key;
 mod server;
 mod tenant;
@@ -80,6 +81,7 @@ impl EmulatorSettings {
         if lists_user_flows {
             tenant.user_flows = user_flow::read_all(root);
         }
+        tenant.external_id = external_id::read_all(root);
         tenant.applications = tenant::applications(root);
         tenant.seed = tenant::users(root);
         tenant.policy_keys = key::read_all(root);

@@ -14,12 +14,12 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
 use super::{
-    CallerToken, ExtensionEvent, PolicyCall, ScriptError, external_id, index,
+    CallerToken, ExtensionEvent, ExtensionsError, PolicyCall, ScriptError, external_id, index,
     keys::{Signature, SigningKey},
     pages,
     params::Params,
     rest_rules::RestRules,
-    settings::{Connectors, Variants},
+    settings::{Connectors, Extensions, Variants},
     state::{Faults, Mail, OldKeys, Tenant, TokenScript},
     text::language_tag,
     traces, try_it,
@@ -31,6 +31,8 @@ pub(super) fn configure(app: &mut web::ServiceConfig) {
             .route("/style.css", web::get().to(style))
             .route("/connectors/{flow}", web::get().to(connectors))
             .route("/connectors/{flow}", web::put().to(put_connectors))
+            .route("/extensions/{flow}", web::get().to(extensions))
+            .route("/extensions/{flow}", web::put().to(put_extensions))
             .route("/mailbox", web::get().to(mailbox))
             .route("/mailbox", web::delete().to(clear_mailbox))
             .route("/users", web::get().to(users::list))
@@ -163,6 +165,28 @@ async fn put_connectors(
     match tenant.set_connectors(&flow, connectors) {
         true => done(),
         false => Err(no_such_flow()),
+    }
+}
+
+async fn extensions(tenant: web::Data<Tenant>, flow: web::Path<String>) -> Answer {
+    let extensions = tenant.state().extensions.get(&flow.to_lowercase()).cloned();
+    let extensions = extensions.ok_or_else(no_such_flow)?;
+    Ok(HttpResponse::Ok().json(extensions))
+}
+
+async fn put_extensions(
+    tenant: web::Data<Tenant>,
+    flow: web::Path<String>,
+    request: HttpRequest,
+    body: web::Bytes,
+) -> Answer {
+    let extensions = parse::<Extensions>(&request, &body)?;
+    match tenant.set_extensions(&flow, extensions) {
+        Ok(()) => done(),
+        Err(ExtensionsError::UnknownFlow(_)) => Err(no_such_flow()),
+        Err(error @ ExtensionsError::Misfit(_)) => {
+            Err(Refused(StatusCode::BAD_REQUEST, error.to_string()))
+        }
     }
 }
 
@@ -343,9 +367,9 @@ async fn external_id_event(
     body: web::Bytes,
 ) -> Answer {
     let event = parse::<ExtensionEvent>(&request, &body)?;
-    let raised = external_id::raise(&tenant, &event).await;
-    let report = raised.map_err(|error| Refused::script(&error))?;
-    Ok(HttpResponse::Ok().json(report))
+    let told = external_id::tell(&tenant, &event).await;
+    let told = told.map_err(|error| Refused::script(&error))?;
+    Ok(HttpResponse::Ok().json(told.report))
 }
 
 async fn entra_token(tenant: web::Data<Tenant>, request: HttpRequest, body: web::Bytes) -> Answer {

@@ -149,12 +149,7 @@ impl Directory {
         self.named(name).or_else(by_principal_name)
     }
 
-    /// A local account, by a name it signs in with.
-    pub(super) fn local(&self, address: &str) -> Option<&User> {
-        self.named(address).filter(|user| user.password.is_some())
-    }
-
-    pub(super) fn federated(&self, identity: &FederatedIdentity) -> Option<&User> {
+    fn federated(&self, identity: &FederatedIdentity) -> Option<&User> {
         self.indexed(self.by_identity.get(&identity_key(identity)))
     }
 

@@ -8,22 +8,25 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use actix_web::{HttpResponse, web};
-use serde::Deserialize;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
     ScriptError,
     keys::{KeyError, Signature, SigningKey, derived_id, sign_token},
-    oidc::misbehave,
+    oidc::{self, misbehave},
     state::{Endpoint, OldKeys, Tenant},
 };
 
 /// "Azure AD Authentication Extensions", who calls every extension.
 const CALLER: &str = "99045fe1-7639-4a75-9d4a-577b6ca3810f";
+
+/// Microsoft Graph's application id.
+pub(super) const GRAPH: &str = "00000003-0000-0000-c000-000000000000";
 
 /// The misspelling of [`CALLER`] that circulates.
 const NOT_THE_CALLER: &str = "99045fe1-7639-4a75-9d4d-577b6ca3810f";
@@ -38,7 +41,7 @@ const MAX_KEYS: usize = 4;
 
 /// Whose name the platform's tokens are in. Documents and captures disagree
 /// for external tenants.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EntraIssuer {
     /// `https://login.microsoftonline.com/<tenant id>/v2.0`
@@ -51,7 +54,7 @@ pub enum EntraIssuer {
 }
 
 /// The two forms of access tokens: `azp` and `appid`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TokenVersion {
     V1,
@@ -60,7 +63,7 @@ pub enum TokenVersion {
 }
 
 /// What is right or wrong with a caller's token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TokenKind {
     #[default]
@@ -135,7 +138,7 @@ impl TokenKind {
 }
 
 /// A token for an extension, or the want of one.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CallerToken {
     pub kind: TokenKind,
@@ -197,18 +200,35 @@ impl EntraKeys {
     }
 }
 
+/// None until they are made.
+pub(super) type EntraKeyRing = Arc<Mutex<Option<EntraKeys>>>;
+
+fn made(ring: &EntraKeyRing, now: i64) -> Result<EntraKeys, KeyError> {
+    let mut keys = ring.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*keys {
+        Some(keys) => Ok(keys.clone()),
+        None => Ok(keys.insert(EntraKeys::generate(now)?).clone()),
+    }
+}
+
 impl Tenant {
     /// Made when they are asked for the first time, which takes a moment.
     fn entra_keys(&self) -> Result<EntraKeys, KeyError> {
-        let now = self.now();
-        let mut keys = self
-            .entra_keys
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        match &*keys {
-            Some(keys) => Ok(keys.clone()),
-            None => Ok(keys.insert(EntraKeys::generate(now)?).clone()),
-        }
+        made(&self.entra_keys, self.now())
+    }
+
+    /// So that nobody waits for them on a thread that serves others.
+    pub(super) async fn make_entra_keys(&self) -> Result<(), KeyError> {
+        let (keys, now) = (self.entra_keys.clone(), self.now());
+        let made = tokio::task::spawn_blocking(move || made(&keys, now)).await;
+        made.map_err(|_| KeyError::Encoding)?.map(drop)
+    }
+
+    /// What signs the tokens of an issuer.
+    pub(super) fn entra_key(&self, issuer: EntraIssuer) -> Result<Arc<SigningKey>, KeyError> {
+        let keys = self.entra_keys()?;
+        let first = keys.published(issuer).front().cloned();
+        first.ok_or(KeyError::Encoding)
     }
 
     /// Slow: generates RSA keys.
@@ -237,21 +257,33 @@ impl Tenant {
         }
     }
 
-    /// What stands for `https://<host>/<tenant>` here.
-    fn entra_authority(&self, issuer: EntraIssuer) -> String {
-        let (base, host, id) = (&self.base_url, self.entra_host(issuer), self.id);
-        format!("{base}/entra/{host}/{id}")
+    /// What stands for `https://<host>/<tenant>` here. `base` is the tenant's
+    /// address that the asking client uses.
+    fn entra_authority(&self, base: &str, issuer: EntraIssuer) -> String {
+        format!("{base}/entra/{}/{}", self.entra_host(issuer), self.id)
     }
 
     pub(super) fn entra_issuer(&self, issuer: EntraIssuer, version: TokenVersion) -> String {
+        self.entra_issuer_at(&self.base_url, issuer, version)
+    }
+
+    pub(super) fn entra_issuer_at(
+        &self,
+        base: &str,
+        issuer: EntraIssuer,
+        version: TokenVersion,
+    ) -> String {
         match version {
-            TokenVersion::V1 => format!("{}/entra/sts.windows.net/{}/", self.base_url, self.id),
-            TokenVersion::V2 => format!("{}/v2.0", self.entra_authority(issuer)),
+            TokenVersion::V1 => format!("{base}/entra/sts.windows.net/{}/", self.id),
+            TokenVersion::V2 => format!("{}/v2.0", self.entra_authority(base, issuer)),
         }
     }
 
     pub(super) fn entra_jwks_url(&self, issuer: EntraIssuer) -> String {
-        format!("{}/discovery/v2.0/keys", self.entra_authority(issuer))
+        format!(
+            "{}/discovery/v2.0/keys",
+            self.entra_authority(&self.base_url, issuer)
+        )
     }
 
     /// The text behind `Bearer`; none when there is to be no header. Slow
@@ -349,7 +381,7 @@ impl Tenant {
     }
 
     /// The issuer whose host a path names, if the tenant is ours.
-    fn entra_path(&self, host: &str, tenant: &str) -> Option<EntraIssuer> {
+    pub(super) fn entra_path(&self, host: &str, tenant: &str) -> Option<EntraIssuer> {
         let issuers = [
             EntraIssuer::Workforce,
             EntraIssuer::ExternalDomain,
@@ -374,11 +406,12 @@ pub(super) fn configure(app: &mut web::ServiceConfig) {
                 web::get().to(metadata_v1),
             )
             .route("/discovery/v2.0/keys", web::get().to(jwks))
-            .route("/discovery/keys", web::get().to(jwks)),
+            .route("/discovery/keys", web::get().to(jwks))
+            .configure(|app| oidc::endpoints(app, "")),
     );
 }
 
-fn no_such_tenant() -> HttpResponse {
+pub(super) fn no_such_tenant() -> HttpResponse {
     HttpResponse::NotFound().json(json!({
         "error": "invalid_tenant",
         "error_description": "AADSTS90002: There is no such tenant here. Check host and tenant \
@@ -388,31 +421,41 @@ fn no_such_tenant() -> HttpResponse {
 
 type Path = web::Path<(String, String)>;
 
-async fn metadata_v1(tenant: web::Data<Tenant>, path: Path) -> HttpResponse {
-    metadata(&tenant, &path, TokenVersion::V1).await
+async fn metadata_v1(tenant: web::Data<Tenant>, path: Path, request: HttpRequest) -> HttpResponse {
+    let base = tenant.base_url_for(&request);
+    metadata(&tenant, base, &path, TokenVersion::V1).await
 }
 
-async fn metadata_v2(tenant: web::Data<Tenant>, path: Path) -> HttpResponse {
-    metadata(&tenant, &path, TokenVersion::V2).await
+async fn metadata_v2(tenant: web::Data<Tenant>, path: Path, request: HttpRequest) -> HttpResponse {
+    let base = tenant.base_url_for(&request);
+    metadata(&tenant, base, &path, TokenVersion::V2).await
 }
 
-async fn metadata(tenant: &Tenant, path: &Path, version: TokenVersion) -> HttpResponse {
+async fn metadata(tenant: &Tenant, base: &str, path: &Path, version: TokenVersion) -> HttpResponse {
     if let Some(broken) = misbehave(tenant, Endpoint::EntraMetadata).await {
         return broken;
     }
     let Some(issuer) = tenant.entra_path(&path.0, &path.1) else {
         return no_such_tenant();
     };
-    let authority = tenant.entra_authority(issuer);
+    let authority = tenant.entra_authority(base, issuer);
     let (jwks, oauth) = match version {
         TokenVersion::V1 => ("discovery/keys", "oauth2"),
         TokenVersion::V2 => ("discovery/v2.0/keys", "oauth2/v2.0"),
     };
     HttpResponse::Ok().json(json!({
-        "issuer": tenant.entra_issuer(issuer, version),
+        "issuer": tenant.entra_issuer_at(base, issuer, version),
         "jwks_uri": format!("{authority}/{jwks}"),
         "authorization_endpoint": format!("{authority}/{oauth}/authorize"),
         "token_endpoint": format!("{authority}/{oauth}/token"),
+        "end_session_endpoint": format!("{authority}/{oauth}/logout"),
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+        "response_modes_supported": ["query", "fragment", "form_post"],
+        "scopes_supported": ["openid", "profile", "email", "offline_access"],
+        "claims_supported": [
+            "sub", "iss", "aud", "exp", "iat", "nonce", "preferred_username", "name", "tid", "ver",
+            "c_hash", "email",
+        ],
         "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],

@@ -1,18 +1,17 @@
 //! An event of Entra External ID, told to a custom authentication extension
 //! as the platform tells it, and the answer read as the platform reads it.
-//! Journeys are not played: the caller says what the person typed.
+//! Who it is about and what they typed says the caller: a script, or a journey.
 //!
 //! Sources: Microsoft's articles on custom authentication extensions, and the
 //! payloads published with the Woodgrove demo where they differ.
 
 mod callout;
+pub(super) mod flow;
 mod judge;
 
-use actix_web::web;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use url::Url;
 use uuid::Uuid;
 
 use self::judge::{Bench, Failure, Judgement};
@@ -21,7 +20,7 @@ use super::{
     audit::{Audit, Dialect},
     entra::CallerToken,
     exchange::{Call, Outgoing, Patience, bearer, json_content_type},
-    settings::{FederatedIdentity, RetryOn},
+    settings::{FederatedIdentity, RetryOn, external_id::limits_fault},
     state::Tenant,
 };
 
@@ -48,6 +47,8 @@ pub struct ExtensionEvent {
     /// Of `emailOtpSend`; eight digits when it is left out.
     pub one_time_code: Option<String>,
     pub locale: String,
+    /// The person's, as `client.ip` has it.
+    pub ip: Option<String>,
     pub correlation_id: Option<Uuid>,
     /// What the body says when it is not to say the tenant's own.
     pub tenant_id: Option<Uuid>,
@@ -81,6 +82,7 @@ impl Default for ExtensionEvent {
             user: Map::new(),
             one_time_code: None,
             locale: "en-us".to_owned(),
+            ip: None,
             correlation_id: None,
             tenant_id: None,
             listener_id: None,
@@ -105,6 +107,17 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// The event that a technical profile is named for.
+    pub(super) fn read(profile: &str) -> Option<Self> {
+        let all = [
+            Self::AttributeCollectionStart,
+            Self::AttributeCollectionSubmit,
+            Self::TokenIssuanceStart,
+        ];
+        all.into_iter()
+            .find(|event| event.name().eq_ignore_ascii_case(profile))
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::AttributeCollectionStart => "attributeCollectionStart",
@@ -116,7 +129,7 @@ impl EventKind {
 }
 
 /// Documents and captures disagree on addresses and identities.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Shape {
     Docs,
@@ -191,11 +204,15 @@ pub struct EventReport {
     pub warnings: Vec<String>,
 }
 
-/// Tells the event. A function, as the token is made on another thread.
-pub(super) async fn raise(
-    tenant: &web::Data<Tenant>,
-    event: &ExtensionEvent,
-) -> Result<EventReport, ScriptError> {
+/// An event that was told.
+pub(super) struct Told {
+    pub(super) report: EventReport,
+    /// As it stands in the audit list.
+    pub(super) entry: Audit,
+}
+
+/// Tells the event and writes it down.
+pub(super) async fn tell(tenant: &Tenant, event: &ExtensionEvent) -> Result<Told, ScriptError> {
     check(event)?;
     let correlation_id = event.correlation_id.unwrap_or_else(Uuid::new_v4);
     let body = callout::body(tenant, event, correlation_id)?;
@@ -223,8 +240,9 @@ pub(super) async fn raise(
         claims_for_token: event.claims_for_token.as_deref(),
     };
     let report = report(event, correlation_id, &call, bench.judge(&call.exchange));
-    tenant.audit(audit(tenant, event, &report, &call, &body));
-    Ok(report)
+    let entry = audit(tenant, event, &report, &call, &body);
+    tenant.audit(entry.clone());
+    Ok(Told { report, entry })
 }
 
 fn report(
@@ -281,29 +299,33 @@ fn audit(
     }
 }
 
-/// The text behind `Bearer`. The first one waits for a key.
-pub(super) async fn token(
-    tenant: &web::Data<Tenant>,
-    token: &CallerToken,
-) -> Result<Option<String>, ScriptError> {
-    let (tenant, token) = (tenant.clone(), token.clone());
-    let made = tokio::task::spawn_blocking(move || tenant.entra_token(&token)).await;
-    made.map_err(|error| ScriptError::misfit(format!("no token could be made: {error}")))?
+/// An attribute's name as flows spell it: `extension_<Name>`.
+pub(super) fn short_name(tenant: &Tenant, name: &str) -> String {
+    let long = format!("extension_{}_", tenant.extensions_app_id);
+    match (name, name.strip_prefix(&long)) {
+        (_, Some(rest)) => format!("extension_{rest}"),
+        ("EmailAddress", None) => "email".to_owned(),
+        (name, None) => name.to_owned(),
+    }
 }
 
-/// The limits of `customExtensionClientConfiguration`, and what the event
-/// cannot do without.
+/// The text behind `Bearer`. The first one waits for a key.
+pub(super) async fn token(
+    tenant: &Tenant,
+    token: &CallerToken,
+) -> Result<Option<String>, ScriptError> {
+    tenant.make_entra_keys().await?;
+    tenant.entra_token(token)
+}
+
+/// The limits of an extension, and what the event cannot do without.
 fn check(event: &ExtensionEvent) -> Result<(), ScriptError> {
+    let limits = limits_fault(
+        &event.target_url,
+        event.time_limit_ms,
+        event.maximum_retries,
+    );
     let faults = [
-        (
-            Url::parse(&event.target_url).is_err(),
-            "`target_url` is no URL",
-        ),
-        (
-            !(200..=2_000).contains(&event.time_limit_ms),
-            "`time_limit_ms` is 200 to 2000",
-        ),
-        (event.maximum_retries > 1, "`maximum_retries` is 0 or 1"),
         (
             event.fallback_on_error && event.event != EventKind::EmailOtpSend,
             "`fallback_on_error` is for emailOtpSend only",
@@ -317,8 +339,9 @@ fn check(event: &ExtensionEvent) -> Result<(), ScriptError> {
             "tokenIssuanceStart needs an `object_id`",
         ),
     ];
-    match faults.into_iter().find(|(is_so, _)| *is_so) {
-        Some((_, text)) => Err(ScriptError::misfit(text)),
+    let fault = faults.into_iter().find(|(is_so, _)| *is_so);
+    match limits.or(fault.map(|(_, text)| text)) {
+        Some(text) => Err(ScriptError::misfit(text)),
         None => Ok(()),
     }
 }

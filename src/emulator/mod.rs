@@ -15,6 +15,7 @@ mod engine;
 mod entra;
 mod exchange;
 mod external_id;
+mod flow_policy;
 mod graph;
 mod https;
 mod index;
@@ -30,6 +31,7 @@ mod policy_keys;
 mod rest_rules;
 mod settings;
 mod state;
+pub(crate) mod survey;
 mod text;
 mod token;
 mod traces;
@@ -74,9 +76,10 @@ pub use policy_call::{
 pub use policy_keys::PolicyKey;
 pub use rest_rules::{RestFault, RestRule, ScriptedReply};
 pub use settings::{
-    AccessTokenVariant, Application, Attribute, AttributeKind, Connector, Connectors,
-    FederatedIdentity, Fidelity, IssuerForm, LocalVariant, NumberVariant, PolicyClaim,
-    PreTokenVariant, Provider, RetryOn, SeedUser, SessionScope, Settings, UserFlow, Variants,
+    AccessTokenVariant, Application, Attribute, AttributeKind, Connector, Connectors, Extension,
+    Extensions, ExternalIdFlow, FederatedIdentity, Fidelity, IssuerForm, LocalMethod, LocalVariant,
+    MappedClaim, NumberVariant, PolicyClaim, PreTokenVariant, Provider, RetryOn, SeedUser,
+    SessionScope, Settings, UserFlow, Variants,
 };
 use state::{HttpsDoor, Parts, Saved, Tenant};
 
@@ -109,6 +112,15 @@ pub enum StartError {
 #[derive(Debug, thiserror::Error)]
 #[error("the mock tenant has no user flow `{0}`")]
 pub struct UnknownFlow(String);
+
+/// Why extensions were not chosen for a flow.
+#[derive(Debug, thiserror::Error)]
+pub enum ExtensionsError {
+    #[error("the mock tenant has no External ID flow `{0}`")]
+    UnknownFlow(String),
+    #[error("the extensions do not fit: {0}")]
+    Misfit(&'static str),
+}
 
 /// Why a call that was asked for could not be placed.
 #[derive(Debug, thiserror::Error)]
@@ -272,7 +284,12 @@ fn checked(mut settings: Settings) -> Result<Settings, StartError> {
             return Err(StartError::Settings(text));
         }
     }
-    Ok(settings)
+    let applications = settings.applications.iter();
+    let applications: Vec<&str> = applications.map(|own| own.client_id.as_str()).collect();
+    match settings::external_id::fault(&settings.external_id, &applications) {
+        Some(fault) => Err(StartError::Settings(fault)),
+        None => Ok(settings),
+    }
 }
 
 /// The port of the run before, if nobody else has it now: issuers contain it.
@@ -343,6 +360,19 @@ impl Tenant {
         }
     }
 
+    fn set_extensions(&self, flow: &str, extensions: Extensions) -> Result<(), ExtensionsError> {
+        if let Some(fault) = extensions.fault() {
+            return Err(ExtensionsError::Misfit(fault));
+        }
+        match self.state().extensions.get_mut(&flow.to_lowercase()) {
+            Some(known) => {
+                *known = extensions;
+                Ok(())
+            }
+            None => Err(ExtensionsError::UnknownFlow(flow.to_owned())),
+        }
+    }
+
     fn add_user(&self, seed: SeedUser) -> Result<Uuid, DirectoryError> {
         let now = self.now();
         let object_id = self.state().directory.add_seed(seed, now)?;
@@ -399,6 +429,15 @@ impl Emulator {
         }
     }
 
+    /// Chooses the extensions of an External ID flow.
+    pub fn set_extensions(
+        &self,
+        flow: &str,
+        extensions: Extensions,
+    ) -> Result<(), ExtensionsError> {
+        self.tenant.set_extensions(flow, extensions)
+    }
+
     /// Calls a REST service as a custom policy does.
     pub async fn call_as_policy(&self, call: &PolicyCall) -> Result<PolicyReport, ScriptError> {
         self.tenant.call_as_policy(call).await
@@ -407,7 +446,8 @@ impl Emulator {
     /// Tells a custom authentication extension of an event, as External ID
     /// does.
     pub async fn raise_event(&self, event: &ExtensionEvent) -> Result<EventReport, ScriptError> {
-        external_id::raise(&self.tenant, event).await
+        let told = external_id::tell(&self.tenant, event).await?;
+        Ok(told.report)
     }
 
     /// The text behind `Bearer` when the platform calls an extension; none

@@ -1,7 +1,10 @@
 //! The tenant's protocol endpoints: metadata, keys, authorize, token, logout.
 
 mod authorize;
+mod mistake;
 mod redeem;
+mod renewal;
+mod response;
 
 use std::borrow::Cow;
 
@@ -12,16 +15,21 @@ use uuid::Uuid;
 
 #[cfg(test)]
 pub(super) use self::authorize::ResponseType;
-pub(super) use self::authorize::{Request, ResponseMode, deliver};
 use self::{
     authorize::{Refusal, accept_language, authorize},
+    mistake::{At, CANCELLED, Mistake},
     redeem::redeem,
+};
+pub(super) use self::{
+    authorize::{Request, ResponseMode, deliver},
+    renewal::Renewal,
 };
 use super::{
     engine::{context::Context, program::Program},
-    keys::KeyError,
+    entra::{self, EntraIssuer},
     pages,
     params::{Params, encode_all},
+    settings::Application,
     state::{Endpoint, FaultMode, Tenant, error_timestamp},
     text::language_tag,
     token,
@@ -34,12 +42,85 @@ pub(super) fn configure(app: &mut web::ServiceConfig) {
             &at("/v2.0/.well-known/openid-configuration"),
             web::get().to(metadata),
         )
-        .route(&at("/discovery/v2.0/keys"), web::get().to(jwks))
-        .route(&at("/oauth2/v2.0/authorize"), web::get().to(authorize))
-        .route(&at("/oauth2/v2.0/authorize"), web::post().to(authorize))
-        .route(&at("/oauth2/v2.0/token"), web::post().to(redeem))
-        .route(&at("/oauth2/v2.0/logout"), web::get().to(logout))
-        .route(&at("/oauth2/v2.0/logout"), web::post().to(logout));
+        .route(&at("/discovery/v2.0/keys"), web::get().to(jwks));
+        endpoints(app, prefix);
+    }
+}
+
+/// Where journeys begin and tokens are given, behind `prefix`.
+pub(super) fn endpoints(app: &mut web::ServiceConfig, prefix: &str) {
+    let at = |name: &str| format!("{prefix}/oauth2/v2.0/{name}");
+    app.route(&at("authorize"), web::get().to(authorize))
+        .route(&at("authorize"), web::post().to(authorize))
+        .route(&at("token"), web::post().to(redeem))
+        .route(&at("logout"), web::get().to(logout))
+        .route(&at("logout"), web::post().to(logout));
+}
+
+/// Whose endpoints were asked: it decides about words and tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Authority {
+    B2c,
+    ExternalId(EntraIssuer),
+}
+
+/// How a journey is chosen.
+enum Door {
+    /// By the path.
+    Policy(Arc<Program>),
+    /// By the application.
+    ExternalId(EntraIssuer),
+}
+
+impl Door {
+    /// An error is the response.
+    async fn of(tenant: &Tenant, request: &HttpRequest) -> Result<Self, HttpResponse> {
+        let path = request.match_info();
+        let Some(host) = path.get("host") else {
+            let program = program_of(tenant, request);
+            return program
+                .map(|(program, _)| Self::Policy(program))
+                .ok_or_else(no_such_policy);
+        };
+        let issuer = tenant.entra_path(host, path.get("tenant").unwrap_or_default());
+        match issuer {
+            Some(issuer @ (EntraIssuer::ExternalDomain | EntraIssuer::ExternalId)) => {
+                let made = tenant.make_entra_keys().await;
+                made.map_err(|_| HttpResponse::InternalServerError().finish())?;
+                Ok(Self::ExternalId(issuer))
+            }
+            // External tenants sign in at ciamlogin.com.
+            Some(EntraIssuer::Workforce) | None => Err(entra::no_such_tenant()),
+        }
+    }
+
+    fn authority(&self) -> Authority {
+        match self {
+            Self::Policy(_) => Authority::B2c,
+            Self::ExternalId(issuer) => Authority::ExternalId(*issuer),
+        }
+    }
+
+    /// The application that asks, and what its people go through.
+    fn client<'a>(
+        &self,
+        tenant: &'a Tenant,
+        client_id: &str,
+        at: At,
+    ) -> Result<(&'a Application, Arc<Program>), Mistake<'static>> {
+        let Some(application) = tenant.application(client_id) else {
+            let client_id = client_id.to_owned();
+            return Err(Mistake::UnknownClient { client_id, at });
+        };
+        let program = match self {
+            Self::Policy(program) => Some(program.clone()),
+            Self::ExternalId(_) => tenant.external.program_for(client_id),
+        };
+        let program = program.ok_or_else(|| Mistake::NoFlow {
+            client_id: client_id.to_owned(),
+            at,
+        })?;
+        Ok((application, program))
     }
 }
 
@@ -173,24 +254,22 @@ impl OAuthError {
         }
     }
 
-    fn internal(_: KeyError) -> Self {
-        let text = "The service has encountered an internal error. Please reauthenticate and try \
-                    again.";
-        Self::new("server_error", "AADB2C90085", text)
-    }
-
     /// The code, the text and two lines that tell one occurrence from another.
     pub(super) fn description(&self, now: i64) -> String {
         self.described(Uuid::new_v4(), now)
     }
 
     pub(super) fn described(&self, correlation_id: Uuid, now: i64) -> String {
-        format!(
-            "{}: {}\r\nCorrelation ID: {correlation_id}\r\nTimestamp: {}\r\n",
-            self.code,
-            self.text,
-            error_timestamp(now)
-        )
+        let (code, text, time) = (&self.code, &self.text, error_timestamp(now));
+        let lines = format!("Correlation ID: {correlation_id}\r\nTimestamp: {time}");
+        match self.is_entras() {
+            true => format!("{code}: {text}\r\nTrace ID: {}\r\n{lines}", Uuid::new_v4()),
+            false => format!("{code}: {text}\r\n{lines}\r\n"),
+        }
+    }
+
+    fn is_entras(&self) -> bool {
+        self.code.starts_with("AADSTS")
     }
 }
 
@@ -228,13 +307,14 @@ impl Delivery {
         context: &Context,
         now: i64,
     ) -> Self {
-        let parameters = [
-            ("error", error.error.to_owned()),
-            (
-                "error_description",
-                error.described(context.correlation_id, now),
-            ),
-        ];
+        let error = &request.authority.reworded(error.clone());
+        let description = error.described(context.correlation_id, now);
+        let mut parameters = vec![("error", error.error.to_owned())];
+        // Seen on Entra's pages.
+        if error.code == CANCELLED {
+            parameters.push(("error_subcode", "cancel".to_owned()));
+        }
+        parameters.push(("error_description", description));
         let state = request.state.as_deref();
         Self::new(&request.redirect_uri, request.mode, state, &parameters)
     }
@@ -256,9 +336,10 @@ impl Delivery {
 
 /// Ends the session. The browser only goes on to a registered address.
 async fn logout(tenant: web::Data<Tenant>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
-    if program_of(&tenant, &request).is_none() {
-        return no_such_policy();
-    }
+    let door = match Door::of(&tenant, &request).await {
+        Ok(door) => door,
+        Err(response) => return response,
+    };
     let parameters = match body.is_empty() {
         true => Params::parse(request.query_string().as_bytes()),
         false => Params::parse(&body),
@@ -280,11 +361,11 @@ async fn logout(tenant: web::Data<Tenant>, request: HttpRequest, body: web::Byte
                 false => Delivery::new(uri, mode, None, &state).respond(),
             }
         }
+        // "Shown a generic message" (OpenID Connect, sign-out request).
+        Some(_) if door.authority() != Authority::B2c => pages::signed_out(&tenant, &tag),
         Some(uri) => {
-            let text = format!(
-                "The post logout redirect URI '{uri}' is not registered for any application."
-            );
-            let error = OAuthError::new("invalid_request", "AADB2C90067", text);
+            let mistake = Mistake::UnregisteredLogoutUri(uri);
+            let error = mistake.worded(&tenant, door.authority());
             Refusal(error).respond(&tenant, &tag)
         }
     };

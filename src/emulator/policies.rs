@@ -16,11 +16,12 @@ use uuid::Uuid;
 
 pub(crate) use self::{fill::Filled, keys::missing_keys};
 use self::{fill::Filler, local::Home};
+pub(crate) use super::engine::support::Obstacle;
 use super::{
     audit::Dialect,
     engine::{
         program::Program,
-        support::{self, Obstacle},
+        support,
         trace::{Note, Place},
     },
 };
@@ -127,14 +128,7 @@ fn paths(paths: &[PathBuf]) -> String {
 /// Reads, fills in, merges and looks at all that is asked for. Blocks for as
 /// long as that takes.
 pub(crate) fn load(request: &Request) -> Result<Loaded, LoadError> {
-    let home = Home {
-        domain: &request.domain,
-        tenant_id: request.tenant_id,
-        extensions_app_id: &request.extensions_app_id,
-    };
-    let environment = request.environment.as_deref();
-    let filler = Filler::new(home, &request.settings, &request.paths, environment)?;
-    let set = PolicySet::read_filled(&request.paths, &mut |path, text| filler.fill(path, text))?;
+    let (set, filler) = filled(request)?;
     let options = Options::default();
     let set = check::with_bases(set, &options);
     if set.relying_parties().next().is_none() && set.broken.is_empty() {
@@ -166,12 +160,32 @@ pub(crate) fn load(request: &Request) -> Result<Loaded, LoadError> {
         }
     }
     if request.only.is_empty() {
-        let broken = set.broken.iter().map(|finding| broken(&set, finding));
+        let broken = set.broken.iter().map(|finding| Refused {
+            policy: place(&set.sources, finding.span).file,
+            obstacles: vec![broken(&set, finding)],
+        });
         loaded.policies.refused.extend(broken);
     }
     loaded.refused_by_b2c = refused_by_b2c(&set, &options, &files);
     loaded.filled = filler.into_local();
     Ok(loaded)
+}
+
+/// The policies as they are filled in, before any base is chosen.
+pub(crate) fn read(request: &Request) -> Result<PolicySet, LoadError> {
+    Ok(filled(request)?.0)
+}
+
+fn filled(request: &Request) -> Result<(PolicySet, Filler<'_>), LoadError> {
+    let home = Home {
+        domain: &request.domain,
+        tenant_id: request.tenant_id,
+        extensions_app_id: &request.extensions_app_id,
+    };
+    let environment = request.environment.as_deref();
+    let filler = Filler::new(home, &request.settings, &request.paths, environment)?;
+    let set = PolicySet::read_filled(&request.paths, &mut |path, text| filler.fill(path, text))?;
+    Ok((set, filler))
 }
 
 impl Loaded {
@@ -279,7 +293,7 @@ fn several(set: &PolicySet, same: &[&PolicyFile]) -> Vec<Obstacle> {
     obstacles.collect()
 }
 
-fn of_chain(set: &PolicySet, of: &PolicyFile, problem: &ChainProblem) -> Obstacle {
+pub(crate) fn of_chain(set: &PolicySet, of: &PolicyFile, problem: &ChainProblem) -> Obstacle {
     let (file, what, mend) = match problem {
         ChainProblem::Missing { file, policy } => (
             *file,
@@ -320,15 +334,12 @@ fn of_chain(set: &PolicySet, of: &PolicyFile, problem: &ChainProblem) -> Obstacl
     }
 }
 
-fn broken(set: &PolicySet, finding: &Finding) -> Refused {
-    let place = place(&set.sources, finding.span);
-    Refused {
-        policy: place.file.clone(),
-        obstacles: vec![Obstacle {
-            place: Some(place),
-            what: finding.message.clone(),
-            mend: "Mend the file, or take it out of the folder".to_owned(),
-        }],
+/// What is wrong with a file that cannot be read as a policy.
+pub(crate) fn broken(set: &PolicySet, finding: &Finding) -> Obstacle {
+    Obstacle {
+        place: Some(place(&set.sources, finding.span)),
+        what: finding.message.clone(),
+        mend: "Mend the file, or take it out of the folder".to_owned(),
     }
 }
 

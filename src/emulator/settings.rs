@@ -1,12 +1,15 @@
 //! What a mock tenant is made of: the things an administrator would set in
 //! the portal, as data.
 
+pub(super) mod external_id;
+
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use self::external_id::{Extension, Extensions, ExternalIdFlow, LocalMethod, MappedClaim};
 use super::{Https, PolicyKey, RestRule, policies::Policies};
 
 /// A whole tenant. [`Settings::new`] gives one with a sign-up-or-sign-in flow
@@ -27,6 +30,8 @@ pub struct Settings {
     /// digits, hyphens are removed.
     pub extensions_app_id: String,
     pub user_flows: Vec<UserFlow>,
+    /// User flows of External ID, beside those of B2C.
+    pub external_id: Vec<ExternalIdFlow>,
     /// Custom policies, served beside the user flows.
     pub policies: Policies,
     pub applications: Vec<Application>,
@@ -69,6 +74,7 @@ impl Settings {
             tenant_name: tenant_name.to_owned(),
             extensions_app_id: "a3f09c1b7d6e4c58b2e1905f4d7a6c33".to_owned(),
             user_flows: vec![UserFlow::new("B2C_1_signupsignin")],
+            external_id: Vec::new(),
             policies: Policies::default(),
             applications: Vec::new(),
             seed: Vec::new(),

@@ -24,12 +24,16 @@ use super::{
     bounded::{Bounded, push_bounded},
     directory::{Directory, User, UserOfVersion1},
     engine::{program::Program, session::Sso, trace::Trace},
-    entra::EntraKeys,
+    entra::EntraKeyRing,
+    external_id::flow::ExternalFlows,
     keys::{KeyError, Signature, SigningKey},
+    oidc::{Authority, Renewal},
     policies::Refused,
     policy_keys::PolicyKeys,
     rest_rules::RestRules,
-    settings::{Application, Attribute, Connectors, Fidelity, SeedUser, UserFlow, Variants},
+    settings::{
+        Application, Attribute, Connectors, Extensions, Fidelity, SeedUser, UserFlow, Variants,
+    },
     user_flow,
     visit::Visit,
 };
@@ -51,6 +55,7 @@ pub(super) struct Tenant {
     pub(super) domain: String,
     pub(super) extensions_app_id: String,
     pub(super) flows: Vec<UserFlow>,
+    pub(super) external: ExternalFlows,
     /// By folded id.
     pub(super) programs: BTreeMap<String, Arc<Program>>,
     /// Policies that were found and are not served.
@@ -66,13 +71,15 @@ pub(super) struct Tenant {
     seed: Vec<SeedUser>,
     initial_variants: Variants,
     store: Option<Store>,
-    pub(super) entra_keys: Mutex<Option<EntraKeys>>,
+    pub(super) entra_keys: EntraKeyRing,
     state: Mutex<State>,
 }
 
 /// What changes while the tenant runs.
 pub(super) struct State {
     pub(super) connectors: HashMap<String, Connectors>,
+    /// Of the External ID flows, by folded name.
+    pub(super) extensions: HashMap<String, Extensions>,
     pub(super) directory: Directory,
     pub(super) journeys: Bounded<Arc<tokio::sync::Mutex<Visit>>>,
     pub(super) sessions: Bounded<Sso>,
@@ -95,6 +102,7 @@ pub(super) struct State {
 /// What an application was given for a person.
 #[derive(Clone)]
 pub(super) struct Grant {
+    pub(super) authority: Authority,
     /// The address at which it was asked for.
     pub(super) base_url: String,
     /// What the policy says of them.
@@ -110,6 +118,20 @@ pub(super) struct Grant {
     pub(super) issued_at: i64,
     /// When the first of those that followed one another was issued.
     pub(super) began: i64,
+    pub(super) renewal: Option<Arc<Renewal>>,
+}
+
+impl Grant {
+    pub(super) fn has_scope(&self, name: &str) -> bool {
+        self.scope.split_whitespace().any(|scope| scope == name)
+    }
+
+    /// A scope beyond OpenID Connect's own: the client's id or an API's.
+    pub(super) fn names_a_resource(&self) -> bool {
+        let own = ["openid", "offline_access", "profile", "email"];
+        let mut scopes = self.scope.split_whitespace();
+        scopes.any(|scope| !own.contains(&scope))
+    }
 }
 
 pub(super) struct Code {
@@ -257,6 +279,11 @@ pub(super) struct Parts {
 
 impl Tenant {
     pub(super) fn new(settings: super::Settings, parts: Parts) -> Result<Self, StartError> {
+        let extensions = settings
+            .external_id
+            .iter()
+            .map(|flow| (flow.name.to_lowercase(), flow.extensions.clone()))
+            .collect();
         let custom = custom_attributes(&settings.user_flows);
         let connectors = settings
             .user_flows
@@ -271,13 +298,19 @@ impl Tenant {
                 seeded(&domain, &settings.seed, system_now())?,
             ),
         };
-        let programs = programs(&settings)?;
+        let programs = programs(&settings, &custom)?;
+        let external = ExternalFlows::of(&settings.external_id)?;
         let rest_rules = RestRules::new(settings.rest_rules)
             .map_err(|why| StartError::Settings(format!("`rest_rules`: {why}")))?;
-        let mut state = State::new(connectors, directory, settings.variants.clone(), keys);
+        let chosen = Chosen {
+            connectors,
+            extensions,
+        };
+        let mut state = State::new(chosen, directory, settings.variants.clone(), keys);
         state.rest_rules = rest_rules.clone();
         let tenant = Self {
             programs,
+            external,
             base_url: parts.base_url,
             https: parts.https,
             id: settings.tenant_id,
@@ -299,7 +332,7 @@ impl Tenant {
                 port: parts.port,
                 written: Mutex::new(()),
             }),
-            entra_keys: Mutex::new(None),
+            entra_keys: EntraKeyRing::default(),
             state: Mutex::new(state),
         };
         tenant.save().map_err(StartError::StateFile)?;
@@ -436,9 +469,12 @@ impl Tenant {
     pub(super) fn reset(&self) -> Result<(), StartError> {
         let directory = seeded(&self.domain, &self.seed, system_now())?;
         let mut state = self.state();
-        let connectors = std::mem::take(&mut state.connectors);
+        let chosen = Chosen {
+            connectors: std::mem::take(&mut state.connectors),
+            extensions: std::mem::take(&mut state.extensions),
+        };
         let keys = std::mem::take(&mut state.keys);
-        *state = State::new(connectors, directory, self.initial_variants.clone(), keys);
+        *state = State::new(chosen, directory, self.initial_variants.clone(), keys);
         state.rest_rules = self.initial_rest_rules.clone();
         drop(state);
         self.save_or_log();
@@ -483,15 +519,23 @@ pub(super) enum OldKeys {
     Withdraw,
 }
 
+/// What flows call, which may change while the tenant runs and outlives a
+/// reset.
+struct Chosen {
+    connectors: HashMap<String, Connectors>,
+    extensions: HashMap<String, Extensions>,
+}
+
 impl State {
     fn new(
-        connectors: HashMap<String, Connectors>,
+        chosen: Chosen,
         directory: Directory,
         variants: Variants,
         keys: VecDeque<Arc<SigningKey>>,
     ) -> Self {
         Self {
-            connectors,
+            connectors: chosen.connectors,
+            extensions: chosen.extensions,
             directory,
             journeys: Bounded::new(MAX_JOURNEYS),
             sessions: Bounded::new(MAX_SESSIONS),
@@ -522,13 +566,16 @@ impl State {
 }
 
 /// Those of the settings, and one for each user flow.
-fn programs(settings: &super::Settings) -> Result<BTreeMap<String, Arc<Program>>, StartError> {
+fn programs(
+    settings: &super::Settings,
+    custom: &[Attribute],
+) -> Result<BTreeMap<String, Arc<Program>>, StartError> {
     let mut programs = BTreeMap::new();
     for program in &settings.policies.programs {
         programs.insert(folded(&program.id), program.clone());
     }
     for flow in &settings.user_flows {
-        let program = user_flow::program(flow).map_err(StartError::Settings)?;
+        let program = user_flow::program(flow, custom).map_err(StartError::Settings)?;
         programs.insert(folded(&flow.name), Arc::new(program));
     }
     Ok(programs)

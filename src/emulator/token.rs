@@ -1,10 +1,13 @@
 //! What is in the tokens (B2C: "Overview of tokens in Azure AD B2C").
 
+mod external_id;
+
 use serde_json::{Map, Value};
 
 use super::{
     engine::{program::Program, rules::IssuerForm},
     keys::{KeyError, Signature, half_hash, sign_token},
+    oidc::Authority,
     state::{Grant, Tenant, TokenScript},
 };
 
@@ -33,11 +36,17 @@ pub(super) fn id_token(
 ) -> Result<String, KeyError> {
     let seconds = script.lifetime_seconds;
     let seconds = seconds.unwrap_or(program.tokens.id_token_seconds);
-    let mut claims = grant.claims.clone();
-    claims.extend(common(tenant, program, grant, seconds));
     let companion = |name: &str, of: Option<&str>| Some((name.to_owned(), half_hash(of?).into()));
+    let mut claims = match grant.authority {
+        Authority::B2c => {
+            let mut claims = grant.claims.clone();
+            claims.extend(common(tenant, program, grant, seconds));
+            claims.extend(companion("at_hash", companions.access_token));
+            claims
+        }
+        Authority::ExternalId(issuer) => external_id::id_claims(tenant, issuer, grant, seconds),
+    };
     claims.extend(companion("c_hash", companions.code));
-    claims.extend(companion("at_hash", companions.access_token));
     if let Some(nonce) = &grant.nonce {
         claims.insert("nonce".to_owned(), nonce.as_str().into());
     }
@@ -45,7 +54,7 @@ pub(super) fn id_token(
     for name in &script.remove {
         claims.remove(name);
     }
-    signed(tenant, script, &claims)
+    signed(tenant, grant.authority, script, &claims)
 }
 
 /// An access token for the application itself: the same claims, and what it may
@@ -56,11 +65,17 @@ pub(super) fn access_token(
     grant: &Grant,
 ) -> Result<String, KeyError> {
     let seconds = program.tokens.access_token_seconds;
-    let mut claims = grant.claims.clone();
-    claims.extend(common(tenant, program, grant, seconds));
+    let mut claims = match grant.authority {
+        Authority::B2c => {
+            let mut claims = grant.claims.clone();
+            claims.extend(common(tenant, program, grant, seconds));
+            claims
+        }
+        Authority::ExternalId(issuer) => external_id::access_claims(tenant, issuer, grant, seconds),
+    };
     claims.insert("azp".to_owned(), grant.client_id.as_str().into());
     claims.insert("scp".to_owned(), grant.scope.as_str().into());
-    signed(tenant, &TokenScript::default(), &claims)
+    signed(tenant, grant.authority, &TokenScript::default(), &claims)
 }
 
 fn common(tenant: &Tenant, program: &Program, grant: &Grant, seconds: i64) -> Map<String, Value> {
@@ -89,11 +104,17 @@ fn common(tenant: &Tenant, program: &Program, grant: &Grant, seconds: i64) -> Ma
 
 fn signed(
     tenant: &Tenant,
+    authority: Authority,
     script: &TokenScript,
     claims: &Map<String, Value>,
 ) -> Result<String, KeyError> {
-    let published = tenant.state().keys.front().cloned();
-    let published = published.ok_or(KeyError::Encoding)?;
+    let published = match authority {
+        Authority::B2c => {
+            let first = tenant.state().keys.front().cloned();
+            first.ok_or(KeyError::Encoding)?
+        }
+        Authority::ExternalId(issuer) => tenant.entra_key(issuer)?,
+    };
     let kid = script.kid.as_deref().unwrap_or(&published.kid);
     let key = match (script.signature, &script.other_key) {
         (Signature::OtherKey, Some(other)) => other,

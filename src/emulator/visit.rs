@@ -10,7 +10,7 @@ mod view;
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 
-pub(super) use self::start::start;
+pub(super) use self::start::{start, trace};
 use super::{
     engine::{
         issue::Issued,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::merge::{folded, merge};
+use super::merge::{self, folded, merge};
 use super::source::FileId;
 use super::view::{
     ClaimType, ClaimsTransformation, ContentDefinition, DisplayControl, LocalizedResources,
@@ -337,7 +337,7 @@ fn include(stated: &Catalogue) -> Vec<Arc<Element>> {
 
 fn over(base: Option<Arc<Element>>, own: Option<&Arc<Element>>) -> Option<Arc<Element>> {
     match (base, own) {
-        (Some(base), Some(own)) => Some(merge(&base, own)),
+        (Some(base), Some(own)) => Some(merge::include(&base, own)),
         (base, own) => base.or_else(|| own.cloned()),
     }
 }

@@ -216,6 +216,49 @@ pub fn merge(base: &Arc<Element>, over: &Arc<Element>) -> Arc<Element> {
     })
 }
 
+/// The lists of claims of a technical profile.
+const CLAIM_LISTS: [&str; 4] = [
+    "InputClaims",
+    "OutputClaims",
+    "PersistedClaims",
+    "DisplayClaims",
+];
+
+/// Lays a technical profile over the one that it includes.
+///
+/// As [`merge`], but for a claim that it states itself: that is stated anew. A
+/// public sample (username-signup-or-signin, its password reset) can only work
+/// so: it takes a claim as it is that the included profile takes by another
+/// name.
+pub fn include(included: &Arc<Element>, own: &Arc<Element>) -> Arc<Element> {
+    let children = included.children.iter().map(|list| {
+        let restated = own.children.iter().find(|other| other.name == list.name);
+        match restated.filter(|_| CLAIM_LISTS.contains(&&*list.name)) {
+            Some(restated) => without(list, restated),
+            None => list.clone(),
+        }
+    });
+    let included = Arc::new(Element {
+        children: children.collect(),
+        ..Element::clone(included)
+    });
+    merge(&included, own)
+}
+
+/// The list without the claims that another list has.
+fn without(list: &Arc<Element>, other: &Element) -> Arc<Element> {
+    let claim = |item: &Element| item.value("ClaimTypeReferenceId").map(folded);
+    let has = |item: &Element| {
+        let own = claim(item);
+        own.is_some() && other.children.iter().any(|other| claim(other) == own)
+    };
+    let children = list.children.iter().filter(|item| !has(item));
+    Arc::new(Element {
+        children: children.cloned().collect(),
+        ..Element::clone(list)
+    })
+}
+
 fn names(children: &[Arc<Element>]) -> impl Iterator<Item = &str> {
     children.iter().map(|child| &*child.name)
 }

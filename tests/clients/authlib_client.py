@@ -84,11 +84,11 @@ def sign_in(address):
     and returns the address at the application that the browser ends at."""
     browser = requests.Session()
     page = browser.get(address, timeout=20)
-    action = re.search(r'id="signin-form"[^>]* action="([^"]+)"', page.text)[1]
+    action = re.search(r'id="localAccountForm"[^>]* action="([^"]+)"', page.text)[1]
     form = {
         "csrf": re.search(r'name="csrf" value="([^"]+)"', page.text)[1],
-        "action": "signin",
-        "email": given["EMAIL"],
+        "action": "continue",
+        "signInName": given["EMAIL"],
         "password": given["PASSWORD"],
     }
     answer = browser.post(urljoin(page.url, action), data=form, allow_redirects=False, timeout=20)

@@ -76,11 +76,11 @@ async function signIn(address) {
   const field = (pattern) => page.html.match(pattern)?.[1];
   const form = new URLSearchParams({
     csrf: field(/name="csrf" value="([^"]+)"/),
-    action: 'signin',
-    email: EMAIL,
+    action: 'continue',
+    signInName: EMAIL,
     password: PASSWORD,
   });
-  const end = await visit(new URL(field(/id="signin-form"[^>]* action="([^"]+)"/), page.url), form);
+  const end = await visit(new URL(field(/id="localAccountForm"[^>]* action="([^"]+)"/), page.url), form);
   if (end.html !== undefined) throw new Error(`The tenant signed nobody in:\n${end.html}`);
   return end.url;
 }

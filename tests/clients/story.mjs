@@ -73,37 +73,37 @@ const text = (page, selector) => page.innerText(selector);
 async function openSignUp(page, shop) {
   await page.goto(shop);
   await page.click('#sign-in');
-  await page.click('#signup-link');
+  await page.click('#createAccount');
 }
 
 // Types the address, and proves it with the code that was sent there.
 async function proveAddress(page, email) {
   await page.fill('#email', email);
-  await page.click('#send-code');
+  await page.click('#email_ver_but_send');
   const mailbox = await page.context().newPage();
   await mailbox.goto(`${TENANT}__emulator/mailbox?address=${encodeURIComponent(email)}`);
   const code = await text(mailbox, '.mail:first-child .code');
   await mailbox.close();
-  await page.fill('#code', code);
-  await page.click('#verify-code');
-  await page.waitForSelector('#change-email');
+  await page.fill('#email_ver_input', code);
+  await page.click('#email_ver_but_verify');
+  await page.waitForSelector('#email_ver_but_edit');
 }
 
 async function signUp(page, shop, email, name) {
   await openSignUp(page, shop);
   await proveAddress(page, email);
-  await page.fill('#password', PASSWORD);
-  await page.fill('#password-confirm', PASSWORD);
-  await page.fill('#attribute-displayName', name);
-  await page.click('#create-button');
+  await page.fill('#newPassword', PASSWORD);
+  await page.fill('#reenterPassword', PASSWORD);
+  await page.fill('#displayName', name);
+  await page.click('#continue');
 }
 
 async function signIn(page, shop, email, password) {
   await page.goto(shop);
   await page.click('#sign-in');
-  await page.fill('#email', email);
+  await page.fill('#signInName', email);
   await page.fill('#password', password);
-  await page.click('#signin-button');
+  await page.click('#next');
 }
 
 async function accounts(email) {
@@ -199,21 +199,21 @@ await chapter('an address that two customers share is blocked at both shops', as
 async function comeThrough(page, provider, email, subject) {
   await page.goto(TRADE);
   await page.click('#sign-in');
-  await page.click(`#social-${provider}`);
-  await page.fill('#social-email', email);
-  await page.fill('#social-subject', subject);
-  await page.click('#social-continue');
+  await page.click(`[id="${provider}"]`);
+  await page.fill('#email', email);
+  await page.fill('#issuerUserId', subject);
+  await page.click('#continue');
 }
 
 await chapter('an address that only Facebook vouches for is blocked; Google may', async (page) => {
   const email = 'bruno@northwind.example';
-  await comeThrough(page, 'facebook-com', email, 'fb-1');
+  await comeThrough(page, 'facebook.com', email, 'fb-1');
   await isBlocked(page, /could not confirm that this email address belongs to you/);
   await shot(page, 'tenant-unverified');
   assert.equal(await accounts(email), 0);
-  await comeThrough(page, 'google-com', email, 'g-1');
-  await page.fill('#attribute-displayName', 'Bruno Costa');
-  await page.click('#continue-button');
+  await comeThrough(page, 'google.com', email, 'g-1');
+  await page.fill('#displayName', 'Bruno Costa');
+  await page.click('#continue');
   await isLinked(page, /^US-102$/);
 });
 
@@ -247,12 +247,12 @@ await chapter('the whole way speaks Japanese to who asks for it', async (page) =
   await page.click('#sign-in');
   assert.match(page.url(), /journey/);
   assert.equal(await page.getAttribute('html', 'lang'), 'ja');
-  await page.click('#signup-link');
+  await page.click('#createAccount');
   await proveAddress(page, 'shiranai@nowhere.example');
-  await page.fill('#password', PASSWORD);
-  await page.fill('#password-confirm', PASSWORD);
-  await page.fill('#attribute-displayName', '見知らぬ人');
-  await page.click('#create-button');
+  await page.fill('#newPassword', PASSWORD);
+  await page.fill('#reenterPassword', PASSWORD);
+  await page.fill('#displayName', '見知らぬ人');
+  await page.click('#continue');
   await isBlocked(page, /お客様情報がContoso Tradeに見つかりませんでした/);
   await shot(page, 'tenant-block-page-japanese');
 });
@@ -260,7 +260,7 @@ await chapter('the whole way speaks Japanese to who asks for it', async (page) =
 await chapter('who cancels comes back to the shop', async (page) => {
   await page.goto(SHOP);
   await page.click('#sign-in');
-  await page.click('#cancel-button');
+  await page.click('#cancel');
   assert.match(await text(page, '#notice'), /You cancelled/);
 });
 

@@ -19,7 +19,7 @@ const FLOW: &str = "B2C_1_signupsignin";
 const CLIENT_ID: &str = "5d2b6e4a-90c7-4a3f-8f15-e6c1b7a2d908";
 /// Nobody listens there: the scripts read the code from the address.
 const REDIRECT_URI: &str = "https://shop.example/callback";
-const PASSWORD: &str = "correct horse";
+const PASSWORD: &str = "Correct horse 1";
 const KNOWN: &str = "ada@northwind.example";
 const UNKNOWN: &str = "stranger@nowhere.example";
 

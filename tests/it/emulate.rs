@@ -1,6 +1,8 @@
 //! `idlink emulate`: from policy files to a tenant that a browser and an
 //! application reach, as somebody at a desk starts it.
 
+mod clients;
+
 use std::path::Path;
 use std::process::{Command as Blocking, Output, Stdio};
 use std::time::Duration;

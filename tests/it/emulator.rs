@@ -4,6 +4,7 @@
 pub(crate) mod browser;
 mod directory;
 mod external_id;
+mod external_journey;
 mod policy_calls;
 
 use std::{
@@ -31,7 +32,7 @@ const SPA: &str = "c2f0a1de-66a1-4d64-9a52-1de5f2f4a7c3";
 const SECRET: &str = "s3cr:t &=+%ü";
 const REDIRECT: &str = "https://shop.example/callback";
 const APP_ID: &str = "a3f09c1b7d6e4c58b2e1905f4d7a6c33";
-const PASSWORD: &str = "correct horse";
+const PASSWORD: &str = "Correct horse 1";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
 // ---------------------------------------------------------------- the tenant
@@ -200,16 +201,16 @@ fn authorize_url(tenant: &Emulator, changes: &[(&str, &str)]) -> String {
 /// Sign-up with an address up to the form that creates the account.
 async fn proven(browser: &mut Browser, tenant: &Emulator, address: &str) -> Page {
     let page = browser.get(&authorize_url(tenant, &[])).await;
-    let page = browser.get(&page.link("signup-link")).await;
+    let page = browser.press(&page, "createAccount", &[]).await;
     let page = browser
-        .fill(&page, &[("email", address), ("action", "send-code")])
+        .press(&page, "email_ver_but_send", &[("email", address)])
         .await;
     let code = tenant.newest_code(address).unwrap();
     let page = browser
-        .fill(&page, &[("code", &code), ("action", "verify-code")])
+        .press(&page, "email_ver_but_verify", &[("email_ver_input", &code)])
         .await;
     assert!(
-        page.has("info-message") && page.has("change-email"),
+        page.has("claimVerificationInfo") && page.has("email_ver_but_edit"),
         "{}",
         page.body
     );
@@ -218,13 +219,12 @@ async fn proven(browser: &mut Browser, tenant: &Emulator, address: &str) -> Page
 
 async fn create(browser: &mut Browser, page: &Page, extra: &[(&str, &str)]) -> Page {
     let mut form = vec![
-        ("password", PASSWORD),
-        ("password_confirm", PASSWORD),
+        ("newPassword", PASSWORD),
+        ("reenterPassword", PASSWORD),
         ("displayName", "Jonas Weber"),
-        ("action", "create"),
     ];
     form.extend(extra);
-    browser.fill(page, &form).await
+    browser.press(page, "continue", &form).await
 }
 
 async fn sign_up(browser: &mut Browser, tenant: &Emulator, address: &str) -> Page {
@@ -236,22 +236,16 @@ async fn sign_in(browser: &mut Browser, tenant: &Emulator, address: &str) -> Pag
     let page = browser
         .get(&authorize_url(tenant, &[("prompt", "login")]))
         .await;
-    let form = [
-        ("email", address),
-        ("password", PASSWORD),
-        ("action", "signin"),
-    ];
-    browser.fill(&page, &form).await
+    let form = [("signInName", address), ("password", PASSWORD)];
+    browser.press(&page, "next", &form).await
 }
 
 async fn through_google(browser: &mut Browser, tenant: &Emulator, form: &[(&str, &str)]) -> Page {
     let page = browser
         .get(&authorize_url(tenant, &[("prompt", "login")]))
         .await;
-    let page = browser.get(&page.link("social-google-com")).await;
-    let mut all = vec![("action", "continue")];
-    all.extend(form);
-    browser.fill(&page, &all).await
+    let page = browser.press(&page, "google.com", &[]).await;
+    browser.press(&page, "continue", form).await
 }
 
 // ----------------------------------------------------------- the application
@@ -292,9 +286,13 @@ fn id_claims(response: &Value) -> Value {
 
 /// Verified as anybody would from the published keys.
 async fn is_signed(tenant: &Emulator, token: &str) -> bool {
+    is_signed_by(&endpoint(tenant, "discovery/v2.0/keys"), token).await
+}
+
+async fn is_signed_by(keys: &str, token: &str) -> bool {
     let parts: Vec<&str> = token.split('.').collect();
     let header = decoded(parts[0]);
-    let keys: Value = get_json(&endpoint(tenant, "discovery/v2.0/keys")).await;
+    let keys: Value = get_json(keys).await;
     let Some(key) = keys["keys"]
         .as_array()
         .unwrap()
@@ -510,16 +508,12 @@ async fn the_members_come_in_the_order_of_the_published_capture() {
     let mut browser = browser(&desk.tenant);
     let told = [
         ("email", "mina.k@mail.example"),
-        ("subject", "104477002981"),
+        ("issuerUserId", "104477002981"),
         ("displayName", "Mina Kaur"),
     ];
     let page = through_google(&mut browser, &desk.tenant, &told).await;
-    let typed = [
-        ("displayName", "Mina Kaur"),
-        ("city", "Leeds"),
-        ("action", "create"),
-    ];
-    browser.fill(&page, &typed).await;
+    let typed = [("displayName", "Mina Kaur"), ("city", "Leeds")];
+    browser.press(&page, "continue", &typed).await;
     let requests = desk.connector.received_requests().await.unwrap();
     let bodies: Vec<_> = requests
         .iter()
@@ -555,15 +549,11 @@ async fn a_federated_sign_up_asks_three_times_and_a_sign_in_once() {
         ("displayName", "Mina Kaur"),
     ];
     let page = through_google(&mut browser, &desk.tenant, &told).await;
-    assert_eq!(page.value("attribute-city").unwrap(), "York");
-    assert_eq!(page.value("attribute-displayName").unwrap(), "Mina Kaur");
-    assert!(!page.has("email") && !page.has("password"));
-    let form = [
-        ("displayName", "Mina K"),
-        ("city", "Leeds"),
-        ("action", "create"),
-    ];
-    let page = browser.fill(&page, &form).await;
+    assert_eq!(page.value("city").unwrap(), "York");
+    assert_eq!(page.value("displayName").unwrap(), "Mina Kaur");
+    assert!(!page.has("email") && !page.has("newPassword"));
+    let form = [("displayName", "Mina K"), ("city", "Leeds")];
+    let page = browser.press(&page, "continue", &form).await;
     let token = id_claims(&exchange(&desk.tenant, &page.code()).await);
     assert_eq!(token["idp"], "google.com");
     assert_eq!(token["newUser"], true);
@@ -604,11 +594,11 @@ async fn a_provider_may_tell_no_address() {
     let told = [
         ("email", "x@mail.example"),
         ("no_email", "true"),
-        ("subject", "77"),
+        ("issuerUserId", "77"),
     ];
     let page = through_google(&mut browser, &desk.tenant, &told).await;
     let page = browser
-        .fill(&page, &[("displayName", "Kit"), ("action", "create")])
+        .press(&page, "continue", &[("displayName", "Kit")])
         .await;
     let token = id_claims(&exchange(&desk.tenant, &page.code()).await);
     assert_eq!(token.get("emails"), None);
@@ -630,33 +620,20 @@ async fn a_missing_address_can_be_asked_for_and_has_to_be_proven() {
     let desk = Desk::with(settings).await;
     desk.always_continue().await;
     let mut browser = browser(&desk.tenant);
-    let told = [("no_email", "true"), ("subject", "78")];
+    let told = [("no_email", "true"), ("issuerUserId", "78")];
     let page = through_google(&mut browser, &desk.tenant, &told).await;
-    let form = [
-        ("displayName", "Kit"),
-        ("email", "kit@mail.example"),
-        ("action", "create"),
-    ];
-    let page = browser.fill(&page, &form).await;
+    let form = [("displayName", "Kit"), ("email", "kit@mail.example")];
+    let page = browser.press(&page, "continue", &form).await;
     assert_eq!(
-        page.text("error-message").unwrap(),
+        page.text("claimVerificationServerError").unwrap(),
         "Please verify your email address first."
     );
-    let form = [
-        ("displayName", "Kit"),
-        ("email", "kit@mail.example"),
-        ("action", "send-code"),
-    ];
-    let page = browser.fill(&page, &form).await;
+    let page = browser.press(&page, "email_ver_but_send", &form).await;
     let code = desk.tenant.newest_code("kit@mail.example").unwrap();
-    let form = [
-        ("displayName", "Kit"),
-        ("code", &code),
-        ("action", "verify-code"),
-    ];
-    let page = browser.fill(&page, &form).await;
+    let form = [("displayName", "Kit"), ("email_ver_input", &*code)];
+    let page = browser.press(&page, "email_ver_but_verify", &form).await;
     let page = browser
-        .fill(&page, &[("displayName", "Kit"), ("action", "create")])
+        .press(&page, "continue", &[("displayName", "Kit")])
         .await;
     let token = id_claims(&exchange(&desk.tenant, &page.code()).await);
     assert_eq!(token["emails"], json!(["kit@mail.example"]));
@@ -715,9 +692,9 @@ async fn the_journeys_language_is_told_and_shown() {
             page.body.contains(&format!("<html lang=\"{lang}\">")),
             "{asked} {browsers}"
         );
-        let page = browser.get(&page.link("social-google-com")).await;
+        let page = browser.press(&page, "google.com", &[]).await;
         browser
-            .fill(&page, &[("subject", told), ("action", "continue")])
+            .press(&page, "continue", &[("issuerUserId", told)])
             .await;
         let bodies = desk.bodies("PostFederationSignup").await;
         assert_eq!(
@@ -726,6 +703,60 @@ async fn the_journeys_language_is_told_and_shown() {
             "{asked} {browsers}"
         );
     }
+}
+
+#[tokio::test]
+async fn every_page_speaks_japanese_to_who_asks_for_it() {
+    let tenant = alone().await;
+    let mut browser = browser(&tenant);
+    browser.language = "ja-JP";
+    let page = browser.get(&authorize_url(&tenant, &[])).await;
+    for words in ["サインイン", "電子メール アドレス", "今すぐサインアップ"]
+    {
+        assert!(page.body.contains(words), "{words}: {}", page.body);
+    }
+    let form = [("signInName", "a@b.example"), ("password", PASSWORD)];
+    let page = browser.press(&page, "next", &form).await;
+    assert_eq!(
+        page.text("claimVerificationServerError").unwrap(),
+        "アカウントが見つかりません。"
+    );
+
+    let page = browser.press(&page, "createAccount", &[]).await;
+    for words in [
+        "新しいパスワードの確認",
+        "確認コードを送信",
+        "表示名",
+        "市区町村",
+        ">作成<",
+    ] {
+        assert!(page.body.contains(words), "{words}: {}", page.body);
+    }
+    // An administrator's own label is as it was written.
+    assert!(page.body.contains("Loyalty number"), "{}", page.body);
+    let form = [
+        ("email", "a@b.example"),
+        ("newPassword", "weak"),
+        ("reenterPassword", "weak"),
+        ("extension_Age", "old"),
+    ];
+    let page = browser.press(&page, "continue", &form).await;
+    for (field, words) in [
+        ("newPassword_error", "8 ～ 64 文字"),
+        ("extension_Age_error", "整数を入力してください。"),
+        ("displayName_error", "この情報は必須です。"),
+    ] {
+        assert!(page.text(field).unwrap().contains(words), "{field}");
+    }
+
+    let page = browser
+        .get(&authorize_url(&tenant, &[("prompt", "login")]))
+        .await;
+    let page = browser.press(&page, "google.com", &[]).await;
+    let page = browser
+        .press(&page, "continue", &[("issuerUserId", "7")])
+        .await;
+    assert!(page.body.contains("詳細情報"), "{}", page.body);
 }
 
 // ---------------------------------------------------------- time and retries
@@ -912,20 +943,22 @@ async fn a_validation_error_keeps_the_form_and_what_was_typed() {
     )
     .await;
     assert_eq!(
-        page.text("error-message").unwrap(),
+        page.text("claimVerificationServerError").unwrap(),
         "Enter a loyalty number that belongs to you."
     );
     assert_eq!(page.value("email").unwrap(), "jonas@post.example");
-    assert_eq!(page.value("attribute-displayName").unwrap(), "Jonas Weber");
+    assert_eq!(page.value("displayName").unwrap(), "Jonas Weber");
     assert_eq!(
-        page.value("attribute-extension_LoyaltyNumber").unwrap(),
+        page.value("extension_LoyaltyNumber").unwrap(),
         "&#34;LN&#60;1&#62;"
     );
     assert!(users(&desk.tenant).await.is_empty());
 
-    // The password need not be typed again.
-    let form = [("displayName", "Jonas"), ("action", "create")];
-    browser.fill(&page, &form).await.code();
+    // The password need not be typed again, and does not come back either.
+    assert!(!page.body.contains(PASSWORD));
+    assert_eq!(page.value("newPassword").unwrap(), "");
+    let form = [("displayName", "Jonas")];
+    browser.press(&page, "continue", &form).await.code();
     assert_eq!(users(&desk.tenant).await.len(), 1);
     sign_in(&mut browser, &desk.tenant, "JONAS@post.example")
         .await
@@ -1033,12 +1066,12 @@ async fn replies_that_break_the_contract_end_on_the_technical_page() {
         desk.on(step, reply).await;
         let mut browser = browser(&desk.tenant);
         let subject = format!("case-{number}");
-        let form = [("subject", subject.as_str())];
+        let form = [("issuerUserId", subject.as_str())];
         let page = through_google(&mut browser, &desk.tenant, &form).await;
-        let page = match page.has("attributes-form") {
+        let page = match page.has("attributeVerification") {
             true => {
                 browser
-                    .fill(&page, &[("displayName", "K"), ("action", "create")])
+                    .press(&page, "continue", &[("displayName", "K")])
                     .await
             }
             false => page,
@@ -1064,7 +1097,7 @@ async fn sign_in_needs_the_right_password() {
     let mut browser = browser(&tenant);
     let page = sign_in(&mut browser, &tenant, "jonas@post.example").await;
     assert_eq!(
-        page.text("error-message").unwrap(),
+        page.text("claimVerificationServerError").unwrap(),
         "We can't seem to find your account."
     );
     let seed = json!({ "email": "Jonas@post.example", "password": "another one" });
@@ -1074,10 +1107,10 @@ async fn sign_in_needs_the_right_password() {
     assert_eq!(status, 409);
     let page = sign_in(&mut browser, &tenant, "jonas@post.example").await;
     assert_eq!(
-        page.text("error-message").unwrap(),
+        page.text("claimVerificationServerError").unwrap(),
         "Your password is incorrect."
     );
-    assert_eq!(page.value("email").unwrap(), "jonas@post.example");
+    assert_eq!(page.value("signInName").unwrap(), "jonas@post.example");
 
     let id = added["objectId"].as_str().unwrap();
     let (status, _) = control(
@@ -1097,52 +1130,60 @@ async fn an_address_has_to_be_proven_with_the_right_code_in_time() {
     let mut browser = browser(&tenant);
     let address = "jonas@post.example";
     let page = browser.get(&authorize_url(&tenant, &[])).await;
-    let page = browser.get(&page.link("signup-link")).await;
+    let page = browser.press(&page, "createAccount", &[]).await;
     let page = create(&mut browser, &page, &[("email", address)]).await;
     assert_eq!(
-        page.text("error-message").unwrap(),
+        page.text("claimVerificationServerError").unwrap(),
         "Please verify your email address first."
     );
     let page = browser
-        .fill(&page, &[("email", "no address"), ("action", "send-code")])
+        .press(&page, "email_ver_but_send", &[("email", "no address")])
         .await;
     assert_eq!(
-        page.text("error-message").unwrap(),
+        page.text("claimVerificationServerError").unwrap(),
         "Please enter a valid email address."
     );
 
     let page = browser
-        .fill(&page, &[("email", address), ("action", "send-code")])
+        .press(&page, "email_ver_but_send", &[("email", address)])
         .await;
     for _ in 0..5 {
         let wrong = browser
-            .fill(&page, &[("code", "wrong"), ("action", "verify-code")])
+            .press(
+                &page,
+                "email_ver_but_verify",
+                &[("email_ver_input", "wrong")],
+            )
             .await;
-        let text = wrong.text("error-message").unwrap();
+        let text = wrong.text("claimVerificationServerError").unwrap();
         assert_eq!(text, "That code is incorrect. Please try again.");
     }
     let code = tenant.newest_code(address).unwrap();
     let page = browser
-        .fill(&page, &[("code", &code), ("action", "verify-code")])
+        .press(&page, "email_ver_but_verify", &[("email_ver_input", &code)])
         .await;
     assert!(
-        page.text("error-message")
+        page.text("claimVerificationServerError")
             .unwrap()
             .contains("too many incorrect attempts")
     );
 
     let page = browser
-        .fill(&page, &[("email", address), ("action", "send-code")])
+        .press(&page, "email_ver_but_resend", &[("email", address)])
         .await;
     let code = tenant.newest_code(address).unwrap();
     put(&tenant, "clock", json!({ "offset_seconds": 601 })).await;
     let page = browser
-        .fill(&page, &[("code", &code), ("action", "verify-code")])
+        .press(&page, "email_ver_but_verify", &[("email_ver_input", &code)])
         .await;
-    assert!(page.text("error-message").unwrap().contains("expired"));
+    assert!(
+        page.text("claimVerificationServerError")
+            .unwrap()
+            .contains("expired")
+    );
     put(&tenant, "clock", json!({ "offset_seconds": 0 })).await;
     let page = browser
-        .fill(&page, &[("code", &code), ("action", "verify-code")])
+        .press(&page, "email_ver_but_verify", &[("email_ver_input", &code)])
         .await;
 
     // A form that claims another address gets the proven one.
@@ -1169,7 +1210,7 @@ async fn an_address_is_taken_once() {
     )
     .await;
     assert_eq!(
-        page.text("error-message").unwrap(),
+        page.text("claimVerificationServerError").unwrap(),
         "A user with the specified ID already exists. Please choose a different one."
     );
     assert_eq!(users(&desk.tenant).await.len(), 1);
@@ -1182,19 +1223,18 @@ async fn fields_are_checked() {
     let page = proven(&mut browser, &tenant, "jonas@post.example").await;
     let long = "x".repeat(251);
     let form = [
-        ("password", "short"),
-        ("password_confirm", "short"),
+        ("newPassword", "short"),
+        ("reenterPassword", "short"),
         ("city", long.as_str()),
         ("extension_Age", "old"),
-        ("action", "create"),
     ];
-    let page = browser.fill(&page, &form).await;
+    let page = browser.press(&page, "continue", &form).await;
+    let field = |name: &str| page.text(&format!("{name}_error"));
     assert!(
-        page.text("error-message")
+        field("newPassword")
             .unwrap()
-            .contains("at least 8 characters")
+            .contains("between 8 and 64 characters")
     );
-    let field = |name: &str| page.text(&format!("attribute-{name}-error"));
     assert_eq!(
         field("displayName").unwrap(),
         "This information is required."
@@ -1230,6 +1270,62 @@ async fn a_double_click_signs_up_once_and_both_clicks_come_home() {
 }
 
 #[tokio::test]
+async fn passwords_that_differ_have_to_be_typed_again() {
+    let tenant = alone().await;
+    let mut browser = browser(&tenant);
+    let page = proven(&mut browser, &tenant, "jonas@post.example").await;
+    let form = [
+        ("newPassword", PASSWORD),
+        ("reenterPassword", "Other horse 2"),
+        ("displayName", "Jonas"),
+    ];
+    let page = browser.press(&page, "continue", &form).await;
+    assert!(
+        page.text("claimVerificationServerError")
+            .unwrap()
+            .contains("do not match")
+    );
+    let form = [("displayName", "Jonas")];
+    let page = browser.press(&page, "continue", &form).await;
+    for field in ["newPassword_error", "reenterPassword_error"] {
+        assert_eq!(page.text(field).unwrap(), "This information is required.");
+    }
+    create(&mut browser, &page, &[]).await.code();
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_not_kept_for_the_next_try() {
+    let tenant = alone().await;
+    let mut browser = browser(&tenant);
+    let page = sign_in(&mut browser, &tenant, "jonas@post.example").await;
+    let form = [("signInName", "jonas@post.example")];
+    let page = browser.press(&page, "next", &form).await;
+    assert_eq!(
+        page.text("password_error").unwrap(),
+        "This information is required."
+    );
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_proven_still_has_to_be_one() {
+    let mut settings = settings();
+    settings.user_flows[0].verify_email = false;
+    let tenant = emulator::start(settings).await.unwrap();
+    let mut browser = browser(&tenant);
+    let page = browser.get(&authorize_url(&tenant, &[])).await;
+    let page = browser.press(&page, "createAccount", &[]).await;
+    assert!(!page.has("email_ver_but_send"));
+    let page = create(&mut browser, &page, &[("email", "no address")]).await;
+    assert_eq!(
+        page.text("email_error").unwrap(),
+        "Please enter a valid email address."
+    );
+    let page = create(&mut browser, &page, &[("email", "jonas@post.example")]).await;
+    page.code();
+    assert_eq!(users(&tenant).await[0]["email"], "jonas@post.example");
+}
+
+#[tokio::test]
 async fn a_closed_page_does_not_stop_a_sign_up_half_way() {
     let desk = Desk::new().await;
     let slow = continue_with(json!({})).set_delay(Duration::from_millis(300));
@@ -1256,7 +1352,7 @@ async fn a_form_needs_its_cookie_and_its_token() {
     let mut browser = browser(&tenant);
     let page = browser.get(&authorize_url(&tenant, &[])).await;
     let mut stranger = self::browser(&tenant);
-    let form = [("email", "a@b.example"), ("password", PASSWORD)];
+    let form = [("signInName", "a@b.example"), ("password", PASSWORD)];
     let refused = stranger.fill(&page, &form).await;
     assert_eq!(
         (refused.status, refused.text("error-code").unwrap().as_str()),
@@ -1276,28 +1372,25 @@ async fn odd_input_is_answered_and_never_breaks_anything() {
     let page = browser.get(&authorize_url(&tenant, &[])).await;
     let csrf = page.hidden()[0].1.clone();
     let journey = page.url.rsplit_once('/').unwrap().0.to_owned();
-    for target in [
-        "signin",
-        "signup",
-        "social",
-        "attributes",
-        "nothing",
-        "%00",
-        "..%2f",
-    ] {
+    for target in ["1", "2", "0", "-1", "4294967296", "nothing", "%00", "..%2f"] {
         for action in [
             "",
-            "create",
-            "send-code",
-            "verify-code",
-            "change-email",
+            "continue",
+            "choose:",
+            "choose:../",
+            "choose:SignUpExchange",
+            "send-code:email",
+            "verify-code:email",
+            "change-email:email",
+            "send-code:nothing",
+            "forgot",
             "\u{0}",
             "💥",
         ] {
             for (name, value) in [
                 ("email", "\u{0}@\r\n"),
-                ("provider", "../"),
-                ("code", "💥"),
+                ("signInName", "../"),
+                ("email_ver_input", "💥"),
                 ("", ""),
             ] {
                 let url = format!("{journey}/{target}");
@@ -1358,10 +1451,8 @@ async fn odd_input_is_answered_and_never_breaks_anything() {
             }
         }
     }
-    browser
-        .get(&authorize_url(&tenant, &[]))
-        .await
-        .link("signup-link");
+    let page = browser.get(&authorize_url(&tenant, &[])).await;
+    assert!(page.has("createAccount"));
 }
 
 // ----------------------------------------------------------------- authorize
@@ -1470,7 +1561,7 @@ async fn cancelling_goes_back_with_the_documented_error() {
     for (mode, separator) in modes {
         let url = authorize_url(&tenant, &[("response_mode", mode)]);
         let page = browser.get(&url).await;
-        let page = browser.fill(&page, &[("action", "cancel")]).await;
+        let page = browser.press(&page, "cancel", &[]).await;
         let location = page.location.unwrap();
         let start = format!(
             "{REDIRECT}{separator}error=access_denied&error_description=AADB2C90091%3a+The+user+\
@@ -1480,8 +1571,8 @@ async fn cancelling_goes_back_with_the_documented_error() {
         assert!(location.ends_with("Z%0d%0a&state=xyz"), "{location}");
     }
     let page = browser.get(&authorize_url(&tenant, &[])).await;
-    let page = browser.get(&page.link("social-google-com")).await;
-    let page = browser.fill(&page, &[("action", "cancel")]).await;
+    let page = browser.press(&page, "google.com", &[]).await;
+    let page = browser.press(&page, "cancel", &[]).await;
     assert!(
         page.parameter("error_description")
             .unwrap()
@@ -1577,11 +1668,57 @@ async fn a_session_spares_the_second_sign_in_and_the_connector() {
         browser
             .get(&authorize_url(&desk.tenant, &[]))
             .await
-            .has("signin-form")
+            .has("localAccountForm")
     );
     let evil = format!("{logout}?post_logout_redirect_uri=https%3A%2F%2Fevil.example");
     assert_eq!(browser.get(&evil).await.location, None);
     assert!(browser.get(&logout).await.has("signed-out"));
+}
+
+#[tokio::test]
+async fn a_session_of_an_account_that_is_gone_is_none() {
+    let desk = Desk::new().await;
+    let tier = continue_with(json!({ "extension_Tier": "gold" }));
+    desk.on("PreTokenIssuance", tier).await;
+    desk.always_continue().await;
+    let mut browser = browser(&desk.tenant);
+    let page = sign_up(&mut browser, &desk.tenant, "jonas@post.example").await;
+    page.code();
+    let id = users(&desk.tenant).await[0]["objectId"].clone();
+    let path = format!("users/{}", id.as_str().unwrap());
+    control(&desk.tenant, reqwest::Method::DELETE, &path, json!({})).await;
+
+    let page = browser.get(&authorize_url(&desk.tenant, &[])).await;
+    assert!(page.has("localAccountForm"), "{}", page.body);
+    let silent = authorize_url(&desk.tenant, &[("prompt", "none")]);
+    let refused = browser.get(&silent).await;
+    assert_eq!(
+        refused.parameter("error").as_deref(),
+        Some("interaction_required")
+    );
+
+    // Whoever comes next in that browser is asked about anew.
+    sign_up(&mut browser, &desk.tenant, "mina@post.example")
+        .await
+        .code();
+    let asked = desk.bodies("PreTokenIssuance").await;
+    assert_eq!(asked.len(), 2);
+    assert_eq!(asked[1]["email"], "mina@post.example");
+}
+
+#[tokio::test]
+async fn a_connector_that_told_nothing_is_not_asked_again_in_the_session() {
+    let mut settings = settings();
+    settings.user_flows[0].attributes.clear();
+    settings.user_flows[0].application_claims = vec!["objectId".to_owned()];
+    let desk = Desk::with(settings).await;
+    desk.always_continue().await;
+    let mut browser = browser(&desk.tenant);
+    sign_up(&mut browser, &desk.tenant, "jonas@post.example")
+        .await
+        .code();
+    browser.get(&authorize_url(&desk.tenant, &[])).await.code();
+    assert_eq!(desk.bodies("PreTokenIssuance").await.len(), 1);
 }
 
 #[tokio::test]

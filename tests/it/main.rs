@@ -42,5 +42,6 @@ mod simulate;
 mod sites;
 mod staff;
 mod support;
+mod survey;
 mod terminal;
 mod user_flow;

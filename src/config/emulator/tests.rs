@@ -1,5 +1,7 @@
 use super::*;
-use crate::emulator::{AttributeKind, Certificates, PolicyKey, SessionScope};
+use crate::emulator::{
+    AttributeKind, Certificates, EntraIssuer, LocalMethod, MappedClaim, PolicyKey, SessionScope,
+};
 
 /// The settings of a text in a file of its own, with files beside it.
 fn load(text: &str, beside: &[(&str, &str)]) -> Result<EmulatorSettings, Vec<String>> {
@@ -63,6 +65,18 @@ providers = [{ issuer = "google.com", name = "Google" }]
 url = "http://localhost:8080/x"
 username = "b2c"
 password_env = "REST_PASSWORD"
+[[external_id]]
+name = "Customers"
+applications = ["shop"]
+local = "email-one-time-passcode"
+attributes = [{ name = "displayName", required = true }]
+providers = []
+claims = [{ id = "customerId" }, { id = "customerLink", name = "link" }]
+[external_id.extensions.on_token_issuance_start]
+target_url = "http://localhost:8080/connectors/aurora/external-id"
+time_limit_ms = 2000
+claims_for_token = ["customerId", "customerLink"]
+token = { issuer = "external-domain" }
 [policy_keys.B2C_1A_Rest]
 secret_env = "REST_PASSWORD"
 [policy_keys.B2C_1A_Cert]
@@ -94,6 +108,20 @@ time_limit_ms = 900
     assert_eq!(flow.session_scope, SessionScope::Application);
     let connector = flow.connectors.pre_token_issuance.as_ref().unwrap();
     assert_eq!(connector.password, "s3cret");
+    let flow = &tenant.external_id[0];
+    assert_eq!(
+        (flow.name.as_str(), &flow.applications[..]),
+        ("Customers", &["shop".to_owned()][..])
+    );
+    assert_eq!(flow.local, LocalMethod::EmailOneTimePasscode);
+    assert!(flow.attributes[0].required && flow.providers.is_empty());
+    assert_eq!(flow.claims[0], MappedClaim::same("customerId"));
+    assert_eq!(flow.claims[1].name, "link");
+    let extension = flow.extensions.on_token_issuance_start.as_ref().unwrap();
+    assert_eq!(extension.time_limit_ms, 2_000);
+    assert_eq!(extension.maximum_retries, 1);
+    assert_eq!(extension.token.issuer, EntraIssuer::ExternalDomain);
+    assert!(flow.extensions.on_attribute_collection_start.is_none());
     assert!(matches!(
         tenant.policy_keys["B2C_1A_Rest"],
         PolicyKey::Secret(_)
@@ -152,6 +180,10 @@ secret_env = "B"
 [policy_keys.B2C_1A_Y]
 [variants]
 pretoken = "s9"
+[[external_id]]
+local = "sms"
+[external_id.extensions.on_token]
+target_url = "x"
 "#;
     let told = load(text, &[]).err().unwrap();
     let expected = [
@@ -172,6 +204,9 @@ pretoken = "s9"
         "24: policy_keys.B2C_1A_X.secret_env: give one of",
         "25: policy_keys.B2C_1A_Y: must hold one of",
         "26: variants: unknown variant `s9`",
+        "28: external_id[0]: `name` is missing",
+        "29: external_id[0].local: must be \"email-with-password\"",
+        "30: external_id[0].extensions: unknown field `on_token`",
     ];
     for expected in expected {
         assert!(

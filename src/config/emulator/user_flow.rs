@@ -22,16 +22,14 @@ pub(super) fn read_all(root: &Section<'_>) -> Vec<UserFlow> {
 fn read(section: &Section<'_>) -> Option<(Placed<String>, UserFlow)> {
     let name = section.required_parsed("name", flow_name);
     let mut flow = UserFlow::new(name.as_ref().map_or("", |name| &name.value));
-    if section.has("attributes") {
-        let attributes = section.sections("attributes");
-        flow.attributes = attributes.iter().filter_map(attribute).collect();
+    if let Some(attributes) = attributes(section) {
+        flow.attributes = attributes;
     }
     if let Some(claims) = section.list("application_claims") {
         flow.application_claims = claims.into_iter().map(|claim| claim.value).collect();
     }
-    if section.has("providers") {
-        let providers = section.sections("providers");
-        flow.providers = providers.iter().filter_map(provider).collect();
+    if let Some(providers) = providers(section) {
+        flow.providers = providers;
     }
     flow.connectors = connectors(&section.section("connectors"));
     switches(section, &mut flow);
@@ -67,6 +65,21 @@ fn switches(section: &Section<'_>, flow: &mut UserFlow) {
     if let Some(found) = section.choice("policy_claim", &claims) {
         flow.policy_claim = found.value;
     }
+}
+
+/// None where nothing is said of them.
+pub(super) fn attributes(section: &Section<'_>) -> Option<Vec<Attribute>> {
+    section.has("attributes").then(|| {
+        let attributes = section.sections("attributes");
+        attributes.iter().filter_map(attribute).collect()
+    })
+}
+
+pub(super) fn providers(section: &Section<'_>) -> Option<Vec<Provider>> {
+    section.has("providers").then(|| {
+        let providers = section.sections("providers");
+        providers.iter().filter_map(provider).collect()
+    })
 }
 
 fn attribute(section: &Section<'_>) -> Option<Attribute> {

@@ -82,7 +82,10 @@ fn nothing_that_names_a_user_is_there_twice() {
         assert_eq!(replaced, Err(DirectoryError::AlreadyExists), "{why}");
         let kept = directory.get(grace.object_id).unwrap();
         assert_eq!(kept.sign_in_names["emailAddress"], "grace@post.example");
-        assert!(directory.local("grace@post.example").is_some(), "{why}");
+        assert!(
+            directory.signing_in_as("grace@post.example").is_some(),
+            "{why}"
+        );
     }
     let mut directory = with(&[&ada]);
     let again = User::new(ada.object_id, NOW);
@@ -145,7 +148,7 @@ fn names_that_were_given_up_are_free_again() {
         "lovelace@post.example".to_owned(),
     );
     directory.replace(changed).unwrap();
-    assert!(directory.local("ada@post.example").is_none());
+    assert!(directory.signing_in_as("ada@post.example").is_none());
     let grace = local("ada@post.example");
     directory.add(grace.clone()).unwrap();
     directory.remove(grace.object_id).unwrap();
@@ -185,7 +188,10 @@ fn an_address_is_a_sign_in_name_only_with_a_password() {
     let local = directory.add_seed(seed("ada@post.example", Some("x"), None), NOW);
     let local = local.unwrap();
     assert_eq!(
-        directory.local("ADA@post.example").unwrap().object_id,
+        directory
+            .signing_in_as("ADA@post.example")
+            .unwrap()
+            .object_id,
         local
     );
     let nobody = directory.add_seed(seed("eve@post.example", None, None), NOW);

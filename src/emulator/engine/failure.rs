@@ -1,5 +1,7 @@
 //! Why a technical profile gave no claims, and who is told what.
 
+use std::collections::BTreeMap;
+
 /// A failure, before it is known who catches it: a page that it happened
 /// behind, or nobody, and then the application is told.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +37,14 @@ pub(crate) enum PageText {
     },
     /// `Unable to validate the information provided.`
     Generic,
+    /// Words of somebody else for the page and for fields of it, by claim.
+    Fields {
+        message: String,
+        fields: BTreeMap<String, String>,
+    },
+    /// No page stays: the application is told, also where it happened behind
+    /// one (External ID).
+    Application,
     /// No page stays, nor is the application told: the journey ends on a page
     /// that tells the code and the text (user flows).
     Technical,
@@ -87,9 +97,10 @@ impl Failure {
     /// Whether no page can stay.
     pub(crate) fn ends_the_journey(&self) -> bool {
         match self.page {
-            PageText::Technical | PageText::Blocks { .. } => true,
+            PageText::Application | PageText::Technical | PageText::Blocks { .. } => true,
             PageText::Said(_)
             | PageText::Named { .. }
+            | PageText::Fields { .. }
             | PageText::FirstOf { .. }
             | PageText::Generic => false,
         }

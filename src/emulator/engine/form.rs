@@ -22,6 +22,9 @@ pub(crate) struct Form {
     pub(crate) exchange: String,
     pub(crate) profile: String,
     pub(crate) content_definition: Option<String>,
+    /// The page's input claims, which its validation sees whether they are
+    /// shown or not.
+    pub(crate) given: Bag,
     /// What was typed or filled in beforehand, by claim.
     pub(crate) typed: BTreeMap<String, String>,
     /// Items ticked, of claims that are collections.
@@ -241,6 +244,10 @@ impl Form {
                 Some(Value::Texts(texts)) if field.input == InputType::Checkboxes => {
                     self.ticked.insert(field.claim.clone(), texts.clone());
                 }
+                Some(value) if field.input == InputType::Checkboxes => {
+                    self.ticked
+                        .insert(field.claim.clone(), vec![shown_text(value)]);
+                }
                 Some(value) => {
                     let text = shown_text(value);
                     self.typed.insert(field.claim.clone(), text);
@@ -275,13 +282,38 @@ impl Form {
             }
             let proven = self.proofs.get(claim).and_then(|p| p.verified.clone());
             let sent = match field.input {
-                InputType::Password => form.get(claim),
+                // A page of B2C's keeps it in the browser; here it is kept
+                // without being shown again.
+                InputType::Password => form
+                    .get(claim)
+                    .filter(|text| !text.is_empty())
+                    .or(self.typed.get(claim).map(String::as_str)),
                 _ => form.trimmed(claim),
             };
             match proven.or(sent.map(str::to_owned)) {
                 Some(text) => self.typed.insert(claim.clone(), text),
                 None => self.typed.remove(claim),
             };
+        }
+    }
+
+    /// What will do is kept, so that it need not be typed again.
+    pub(crate) fn forget_wrong_passwords(&mut self, fields: &[Field]) {
+        let errors = &self.field_errors;
+        let wrong = fields.iter().filter(|field| {
+            field.input == InputType::Password && errors.contains_key(&field.claim)
+        });
+        for field in wrong {
+            self.typed.remove(&field.claim);
+        }
+    }
+
+    pub(crate) fn forget_passwords(&mut self, fields: &[Field]) {
+        let passwords = fields
+            .iter()
+            .filter(|field| field.input == InputType::Password);
+        for field in passwords {
+            self.typed.remove(&field.claim);
         }
     }
 
@@ -300,6 +332,26 @@ impl Form {
             }
         }
         bag
+    }
+
+    /// Marks the fields that somebody else finds wrong. What is said of others,
+    /// which the page does not show, goes to the page as a whole.
+    pub(crate) fn blame(
+        &mut self,
+        shown: &[Field],
+        errors: &BTreeMap<String, String>,
+        mut message: String,
+    ) -> String {
+        for (claim, text) in errors {
+            match shown.iter().any(|field| field.claim == *claim) {
+                true => drop(self.field_errors.insert(claim.clone(), text.clone())),
+                false => {
+                    message.push(' ');
+                    message.push_str(text);
+                }
+            }
+        }
+        message
     }
 
     fn read_field(&self, field: &Field, t: &PageErrors) -> Result<Option<Value>, String> {

@@ -3,8 +3,11 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::{Scene, failure::Failure, mapping::default_value, trace::Note, value::Value};
-use crate::policy::view::TechnicalProfile;
+use super::{Scene, bag::Bag, failure::Failure, mapping::default_value, trace::Note, value::Value};
+use crate::{
+    emulator::{audit::Dialect, flow_policy::WHO},
+    policy::view::TechnicalProfile,
+};
 
 /// What an application's tokens say of the person, and what the issuer's
 /// profile says of the tokens.
@@ -16,6 +19,8 @@ pub(crate) struct Issued {
     pub(crate) subject: Option<String>,
     /// The account, where the journey has one: a refresh token ends with it.
     pub(crate) object_id: Option<String>,
+    /// The claims that say who signed in, of a user flow.
+    pub(crate) who: Bag,
 }
 
 /// The relying party's output claims ("Relying party: OutputClaims").
@@ -27,6 +32,7 @@ pub(super) fn issued(scene: &Scene<'_>, notes: &mut Vec<Note>) -> Result<Issued,
             "User journey does not contain a send claims step.",
         ));
     };
+    let is_user_flow = scene.program.dialect == Dialect::UserFlow;
     let mut claims = Map::new();
     for reference in profile.output_claims() {
         let Some(claim) = reference.claim() else {
@@ -40,16 +46,25 @@ pub(super) fn issued(scene: &Scene<'_>, notes: &mut Vec<Note>) -> Result<Issued,
             true => default,
             false => scene.bag.get(claim).cloned().or(default),
         };
-        // Claims without a value are left out of tokens.
-        if let Some(value) = value {
-            claims.insert(expand(scene, name), token_value(scene, &value));
+        // Claims without a value are left out of tokens; a user flow's also
+        // where a connector told an empty one.
+        let is_left_out = |value: &Value| is_user_flow && value.is_empty();
+        if let Some(value) = value.filter(|value| !is_left_out(value)) {
+            claims.insert(name.to_owned(), token_value(scene, &value));
         }
     }
     let object_id = scene.bag.get("objectId").map(Value::text);
+    let mut who = Bag::default();
+    for claim in WHO {
+        if let Some(value) = scene.bag.get(claim) {
+            who.set(claim, value.clone());
+        }
+    }
     Ok(Issued {
         subject: subject(&profile, &mut claims)?,
         claims,
         object_id,
+        who,
     })
 }
 
@@ -63,10 +78,6 @@ fn token_value(scene: &Scene<'_>, value: &Value) -> Json {
         Value::Moment(moment) => moment.unix_timestamp().into(),
         value => value.to_json(),
     }
-}
-
-fn expand(_: &Scene<'_>, name: &str) -> String {
-    name.to_owned()
 }
 
 /// `SubjectNamingInfo` names the claim by what it is called in the token.

@@ -22,7 +22,7 @@ use super::{
     trace::{EndRecord, Happening, Note, NoteLevel, StepRecord, Trace, seen},
 };
 use crate::{
-    emulator::{oidc::OAuthError, state::Tenant},
+    emulator::{external_id::flow::RENEWAL, oidc::OAuthError, state::Tenant},
     policy::view::{OrchestrationStep, StepKind, SubJourneyKind, TechnicalProfile},
 };
 
@@ -170,6 +170,21 @@ impl Journey {
         }
     }
 
+    /// The journey of a refresh token.
+    pub(crate) fn renewing(
+        program: Arc<Program>,
+        context: Context,
+        who: Bag,
+        trace: Trace,
+    ) -> Self {
+        let mut journey = Self::new(program, context, Sso::default(), trace);
+        for frame in &mut journey.frames {
+            RENEWAL.clone_into(&mut frame.journey);
+        }
+        journey.bag = who;
+        journey
+    }
+
     pub(crate) fn waiting(&self) -> Option<&Waiting> {
         self.waiting.as_ref()
     }
@@ -263,6 +278,12 @@ impl Journey {
     }
 
     fn end(&mut self, end: End) -> Next {
+        let authority = self.context.request.authority;
+        let end = match end {
+            End::Error(error) => End::Error(authority.reworded(error)),
+            End::Technical(error) => End::Technical(authority.reworded(error)),
+            End::Issued(_) | End::Blocked { .. } => end,
+        };
         self.finish_step();
         self.waiting = None;
         self.trace.end = Some(match &end {
@@ -308,7 +329,7 @@ impl Journey {
         self.step_begun = Instant::now();
         let preconditions = precondition::look(&self.scene(tenant), step.preconditions());
         let is_skipped = precondition::skips(&preconditions);
-        let claims = seen(&self.bag, |id| program.is_secret(id));
+        let claims = seen(&self.bag, |id| program.is_masked(id));
         let journey = self.frames.last().map(|frame| frame.journey.clone());
         self.trace.steps.push(StepRecord {
             journey: journey.unwrap_or_default(),
@@ -333,7 +354,7 @@ impl Journey {
 
     fn finish_step(&mut self) {
         let program = self.program.clone();
-        let claims = seen(&self.bag, |id| program.is_secret(id));
+        let claims = seen(&self.bag, |id| program.is_masked(id));
         if let Some(record) = self.trace.steps.last_mut().filter(|step| !step.is_skipped) {
             record.claims_after = claims;
         }
@@ -498,7 +519,9 @@ impl Flow {
             PageText::Said(_)
             | PageText::Named { .. }
             | PageText::FirstOf { .. }
-            | PageText::Generic => End::Error(error()),
+            | PageText::Generic
+            | PageText::Fields { .. }
+            | PageText::Application => End::Error(error()),
         })
     }
 }

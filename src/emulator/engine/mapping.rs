@@ -121,7 +121,8 @@ pub(crate) fn inputs(
     profile: &TechnicalProfile<'_>,
     record: &mut ProfileRecord,
 ) -> Result<Vec<Input>, Failure> {
-    let mut inputs = Vec::new();
+    let mut inputs: Vec<Input> = Vec::new();
+    let mut missing = Vec::new();
     for reference in profile.input_claims() {
         let Some(claim) = reference.claim() else {
             continue;
@@ -131,23 +132,14 @@ pub(crate) fn inputs(
             true => default,
             false => scene.bag.get(claim).cloned().or(default),
         };
+        let name = reference.partner_name().unwrap_or(claim).to_owned();
         let Some(value) = value.filter(|value| !(reference.required() && value.is_empty())) else {
             if reference.required() {
-                match scene.tenant.fidelity {
-                    Fidelity::Strict => {
-                        return Err(Failure::missing_input(profile.id(), claim));
-                    }
-                    Fidelity::Lenient => record.notes.push(Note {
-                        level: NoteLevel::Warning,
-                        text: format!("The required input claim {claim} has no value."),
-                        place: scene.program.place(reference.element),
-                    }),
-                }
+                missing.push((name, claim, reference.element));
             }
             continue;
         };
-        let name = reference.partner_name().unwrap_or(claim).to_owned();
-        let is_secret = scene.program.is_secret(claim);
+        let is_secret = scene.program.is_masked(claim);
         record.inputs.push(InputRecord {
             claim: claim.to_owned(),
             name: name.clone(),
@@ -161,6 +153,19 @@ pub(crate) fn inputs(
             name,
             value,
         });
+    }
+    // Another claim may go under the same name: the starter pack's change of a
+    // password sends the old one as the one that it inherits.
+    missing.retain(|(name, _, _)| !inputs.iter().any(|input| input.name == *name));
+    for (_, claim, element) in missing {
+        match scene.tenant.fidelity {
+            Fidelity::Strict => return Err(Failure::missing_input(profile.id(), claim)),
+            Fidelity::Lenient => record.notes.push(Note {
+                level: NoteLevel::Warning,
+                text: format!("The required input claim {claim} has no value."),
+                place: scene.program.place(element),
+            }),
+        }
     }
     Ok(inputs)
 }

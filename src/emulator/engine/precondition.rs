@@ -17,7 +17,7 @@ pub(super) fn look<'a>(
     for precondition in preconditions {
         let outcome = outcome(scene, &precondition);
         let claim = precondition.claim().unwrap_or_default();
-        let is_secret = scene.program.is_secret(claim);
+        let is_secret = scene.program.is_masked(claim);
         records.push(PreconditionRecord {
             text: text(&precondition),
             claim: claim.to_owned(),

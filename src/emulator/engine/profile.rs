@@ -16,7 +16,10 @@ use super::{
     trace::{FailureRecord, Note, NoteLevel, ProfileRecord, TransformationRecord, seen},
     transformations,
 };
-use crate::policy::{view::TechnicalProfile, xml::Element};
+use crate::policy::{
+    view::{ProviderKind, TechnicalProfile},
+    xml::Element,
+};
 
 pub(super) fn record(program: &Program, profile: &TechnicalProfile<'_>) -> ProfileRecord {
     ProfileRecord {
@@ -38,7 +41,7 @@ pub(super) async fn run(
     let begun = Instant::now();
     let done = run_inside(scene, profile, place, record).await;
     match &done {
-        Ok(set) => record.outputs = seen(set, |id| scene.program.is_secret(id)),
+        Ok(set) => record.outputs = seen(set, |id| scene.program.is_masked(id)),
         Err(failure) => fail(record, failure),
     }
     record.took_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -69,6 +72,13 @@ async fn run_inside(
         place,
     };
     let given = providers::execute(&call, record).await?;
+    // Nothing but its transformations runs in such a profile: they see what its
+    // input claims hold.
+    if profile.provider() == Some(ProviderKind::ClaimsTransformation) {
+        for input in &inputs {
+            all.set(&input.claim, input.value.clone());
+        }
+    }
     let out = take(scene.with(&all), profile, &given, record)?;
     set.extend(&out);
     Ok(set)
@@ -128,7 +138,7 @@ pub(super) fn transform<'a>(
         };
         match done {
             Ok(outputs) => {
-                told.outputs = seen(&outputs, |id| scene.program.is_secret(id));
+                told.outputs = seen(&outputs, |id| scene.program.is_masked(id));
                 for id in outputs.cleared() {
                     told.outputs.insert(id.to_owned(), Json::Null);
                 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     rules::{SessionRules, TokenRules},
+    secrets::is_secret_name,
     trace::Place,
     value::Kind,
 };
@@ -11,6 +12,7 @@ use crate::{
     emulator::audit::Dialect,
     policy::{
         effective::Effective,
+        merge::folded,
         source::Sources,
         view::{ClaimType, RelyingParty, TechnicalProfile, UserJourney},
         xml::Element,
@@ -29,6 +31,8 @@ pub(crate) struct Program {
     pub(crate) journey: String,
     pub(crate) tokens: TokenRules,
     pub(crate) session: SessionRules,
+    /// The claims that hold a token for a REST service, folded.
+    bearers: Vec<String>,
 }
 
 /// Why a policy cannot be run at all.
@@ -59,6 +63,7 @@ impl Program {
             dialect,
             tokens: TokenRules::of(&effective, &journey),
             session: SessionRules::of(&party),
+            bearers: bearers(&effective),
             journey,
             effective,
             sources,
@@ -95,6 +100,15 @@ impl Program {
         input.is_some_and(|input| input.eq_ignore_ascii_case("Password"))
     }
 
+    /// Whether a trace must not show the claim's value: a password, or what
+    /// proves somebody to a service.
+    pub(crate) fn is_masked(&self, claim: &str) -> bool {
+        let is_text = matches!(self.kind(claim), Kind::Text | Kind::Texts);
+        self.is_secret(claim)
+            || is_text && is_secret_name(claim)
+            || self.bearers.contains(&folded(claim))
+    }
+
     pub(crate) fn profile(&self, id: &str) -> Option<TechnicalProfile<'_>> {
         self.effective.technical_profile(id)
     }
@@ -119,4 +133,10 @@ impl Program {
     pub(crate) fn relying_party(&self) -> Option<RelyingParty<'_>> {
         self.effective.relying_party()
     }
+}
+
+fn bearers(effective: &Effective) -> Vec<String> {
+    let profiles = effective.technical_profiles();
+    let named = profiles.filter_map(|profile| profile.metadata("UseClaimAsBearerToken"));
+    named.map(folded).collect()
 }

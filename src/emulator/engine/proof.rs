@@ -111,7 +111,7 @@ impl Journey {
         });
     }
 
-    fn fields_of(&self, tenant: &Tenant, form: &Form) -> Vec<Field> {
+    pub(super) fn fields_of(&self, tenant: &Tenant, form: &Form) -> Vec<Field> {
         let scene = self.scene(tenant);
         let words = Words::of(&scene, form.content_definition.as_deref());
         let profile = self.program.profile(&form.profile);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
-use super::{Scene, bag::Bag, mapping::default_value, program::Program};
+use super::{Scene, bag::Bag, mapping::default_value, program::Program, value::Value};
 use crate::policy::{
     merge::folded,
     view::{ProviderKind, SessionKind, TechnicalProfile},
@@ -77,6 +77,14 @@ impl Sso {
             chosen.is_some_and(|chosen| folded(chosen) == folded(exchange))
         });
         remembered.next().map(|(exchange, _)| exchange)
+    }
+
+    /// Forgets accounts that are no more.
+    pub(crate) fn keep_accounts(&mut self, is_there: impl Fn(&str) -> bool) {
+        self.participants.retain(|kept| {
+            let account = kept.claims.get("objectId").map(Value::text);
+            account.is_none_or(|account| is_there(&account))
+        });
     }
 
     /// What the played provider told last, in this browser.

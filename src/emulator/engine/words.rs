@@ -113,8 +113,8 @@ impl<'a> Words<'a> {
     pub(crate) fn of_failure(&self, text: &PageText, page: &TechnicalProfile<'_>) -> String {
         match text {
             PageText::Said(said) => said.clone(),
-            PageText::Blocks { message, .. } => message.clone(),
-            PageText::Generic | PageText::Technical => {
+            PageText::Blocks { message, .. } | PageText::Fields { message, .. } => message.clone(),
+            PageText::Generic | PageText::Technical | PageText::Application => {
                 "Unable to validate the information provided.".to_owned()
             }
             PageText::Named {

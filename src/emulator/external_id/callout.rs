@@ -6,9 +6,9 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{EventKind, ExtensionEvent, Shape};
-use crate::emulator::{ScriptError, judge::BUILT_IN, keys::derived_id, state::Tenant};
-
-const GRAPH: &str = "00000003-0000-0000-c000-000000000000";
+use crate::emulator::{
+    ScriptError, entra::GRAPH, judge::BUILT_IN, keys::derived_id, state::Tenant,
+};
 
 /// An object whose members keep their order.
 struct Ordered(Vec<(&'static str, Value)>);
@@ -134,9 +134,10 @@ fn authentication_context(tenant: &Tenant, event: &ExtensionEvent, correlation_i
             "displayName": name,
         })
     };
-    let ip = match event.event {
-        EventKind::EmailOtpSend => "0.0.0.0",
-        _ => "2001:db8::42",
+    let ip = match (event.event, &event.ip) {
+        (EventKind::EmailOtpSend, _) => "0.0.0.0",
+        (_, Some(ip)) => ip,
+        (_, None) => "2001:db8::42",
     };
     let resource = resource(event);
     let mut context = json!({

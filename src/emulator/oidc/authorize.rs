@@ -1,12 +1,17 @@
 //! The authorize endpoint: the checks, the session, the way back.
 
+use std::sync::Arc;
+
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{StatusCode, header},
     web,
 };
 
-use super::{Delivery, OAuthError, misbehave, no_such_policy, program_of};
+use super::{
+    Authority, Delivery, Door, OAuthError, Renewal, misbehave,
+    mistake::{At, Mistake},
+};
 use crate::emulator::{
     engine::{context::Context, issue::Issued, program::Program},
     pages,
@@ -21,6 +26,7 @@ use crate::emulator::{
 /// An authorization request that passed every check.
 #[derive(Clone)]
 pub(in crate::emulator) struct Request {
+    pub(in crate::emulator) authority: Authority,
     pub(in crate::emulator) client_id: String,
     pub(in crate::emulator) redirect_uri: String,
     pub(in crate::emulator) response_type: ResponseType,
@@ -54,19 +60,28 @@ pub(super) async fn authorize(
     if let Some(broken) = misbehave(&tenant, Endpoint::Authorize).await {
         return broken;
     }
-    let Some((program, _)) = program_of(&tenant, &request) else {
-        return no_such_policy();
+    let door = match Door::of(&tenant, &request).await {
+        Ok(door) => door,
+        Err(response) => return response,
     };
     let parameters = match body.is_empty() {
         true => Params::parse(request.query_string().as_bytes()),
         false => Params::parse(&body),
     };
     let tag = language_tag(parameters.get("ui_locales"), accept_language(&request));
-    match Asked::read(&tenant, &parameters) {
-        Err(refusal) => refusal.respond(&tenant, &tag),
+    let authority = door.authority();
+    match Asked::read(&tenant, &door, &parameters) {
+        Err(mistake) => {
+            let error = mistake.worded(&tenant, authority);
+            Refusal(error).respond(&tenant, &tag)
+        }
         Ok(asked) => match asked.request(&parameters) {
-            Err(error) => asked.redirect(&error, tenant.now()).respond(),
+            Err(mistake) => {
+                let error = mistake.worded(&tenant, authority);
+                asked.redirect(&error, tenant.now()).respond()
+            }
             Ok(authorization) => {
+                let program = asked.program.clone();
                 visit::start(
                     &tenant,
                     program,
@@ -92,6 +107,8 @@ pub(super) fn accept_language(request: &HttpRequest) -> Option<&str> {
 /// Client and redirect URI are right: from here on errors go to the
 /// application. Before, they never leave our own page.
 struct Asked<'a> {
+    authority: Authority,
+    program: Arc<Program>,
     application: &'a Application,
     redirect_uri: &'a str,
     state: Option<&'a str>,
@@ -108,38 +125,24 @@ impl Refusal {
 }
 
 impl<'a> Asked<'a> {
-    fn read(tenant: &'a Tenant, parameters: &'a Params) -> Result<Self, Refusal> {
-        let refuse = |code, text: String| Refusal(OAuthError::new("invalid_request", code, text));
+    fn read(tenant: &'a Tenant, door: &Door, parameters: &'a Params) -> Result<Self, Mistake<'a>> {
         if let Some(name) = parameters.repeated() {
-            let text = format!("The request contains the parameter '{name}' more than once.");
-            return Err(refuse("AADB2C90122", text));
+            return Err(Mistake::RepeatedParameter(name));
         }
-        let client_id = parameters.get("client_id").ok_or_else(|| {
-            let text = "The request does not contain a client ID parameter.";
-            refuse("AADB2C90008", text.to_owned())
-        })?;
-        let application = tenant.application(client_id).ok_or_else(|| {
-            let domain = &tenant.domain;
-            let text = format!(
-                "The client ID '{client_id}' specified in the request is not registered in \
-                 tenant '{domain}'."
-            );
-            refuse("AADB2C90018", text)
-        })?;
-        let redirect_uri = parameters.get("redirect_uri").ok_or_else(|| {
-            let text = "The request is missing required parameter: redirect_uri.";
-            refuse("AADB2C90083", text.to_owned())
-        })?;
+        let client_id = parameters.get("client_id").ok_or(Mistake::NoClientId)?;
+        let (application, program) = door.client(tenant, client_id, At::Authorize)?;
+        let redirect_uri = parameters
+            .get("redirect_uri")
+            .ok_or(Mistake::MissingParameter("redirect_uri"))?;
         if !application
             .redirect_uris
             .iter()
             .any(|uri| uri == redirect_uri)
         {
-            let text = format!(
-                "The redirect URI '{redirect_uri}' provided in the request is not registered for \
-                 the client ID '{client_id}'."
-            );
-            return Err(refuse("AADB2C90006", text));
+            return Err(Mistake::UnregisteredRedirectUri {
+                client_id,
+                redirect_uri,
+            });
         }
         let mode = match (
             parameters.get("response_mode"),
@@ -151,6 +154,8 @@ impl<'a> Asked<'a> {
             _ => ResponseMode::Query,
         };
         Ok(Self {
+            authority: door.authority(),
+            program,
             application,
             redirect_uri,
             state: parameters.get("state"),
@@ -166,24 +171,20 @@ impl<'a> Asked<'a> {
         Delivery::new(self.redirect_uri, self.mode, self.state, &parameters)
     }
 
-    fn request(&self, parameters: &Params) -> Result<Request, OAuthError> {
+    fn request<'p>(&self, parameters: &'p Params) -> Result<Request, Mistake<'p>> {
         let response_type = response_type(parameters)?;
-        self.check_mode(parameters, response_type)?;
-        let scope = parameters.get("scope").ok_or_else(|| {
-            let text = "The request does not contain a scope parameter.";
-            OAuthError::new("invalid_request", "AADB2C90010", text)
-        })?;
+        check_mode(parameters, response_type)?;
+        let scope = parameters.get("scope").ok_or(Mistake::NoScope)?;
         if !scope.split_whitespace().any(|scope| scope == "openid") {
-            let text = "The scope parameter must include 'openid'.";
-            return Err(OAuthError::new("invalid_request", "AADB2C90110", text));
+            return Err(Mistake::ScopeWithoutOpenId);
         }
         let nonce = parameters.get("nonce");
         if nonce.is_none() && response_type != ResponseType::Code {
-            let text = "The request is missing required parameter: nonce.";
-            return Err(OAuthError::new("invalid_request", "AADB2C90083", text));
+            return Err(Mistake::MissingParameter("nonce"));
         }
         check_prompt(parameters)?;
         Ok(Request {
+            authority: self.authority,
             client_id: self.application.client_id.clone(),
             redirect_uri: self.redirect_uri.to_owned(),
             response_type,
@@ -196,51 +197,37 @@ impl<'a> Asked<'a> {
         })
     }
 
-    fn check_mode(
+    fn challenge<'p>(
         &self,
-        parameters: &Params,
+        parameters: &'p Params,
         response_type: ResponseType,
-    ) -> Result<(), OAuthError> {
-        let asked = parameters.get("response_mode");
-        let is_known = matches!(asked, None | Some("query" | "fragment" | "form_post"));
-        let leaks = asked == Some("query") && response_type != ResponseType::Code;
-        if is_known && !leaks {
-            return Ok(());
-        }
-        let text = format!(
-            "The requested response mode '{}' provided in the request is not supported.",
-            asked.unwrap_or_default()
-        );
-        Err(OAuthError::new("invalid_request", "AADB2C90014", text))
-    }
-
-    fn challenge(
-        &self,
-        parameters: &Params,
-        response_type: ResponseType,
-    ) -> Result<Option<Challenge>, OAuthError> {
+    ) -> Result<Option<Challenge>, Mistake<'p>> {
         let method = parameters.get("code_challenge_method");
         match (parameters.get("code_challenge"), method) {
             (Some(value), Some("S256")) => Ok(Some(Challenge::S256(value.to_owned()))),
             (Some(value), None | Some("plain")) => Ok(Some(Challenge::Plain(value.to_owned()))),
-            (Some(_), Some(_)) => {
-                let text = "The supplied code_challenge_method is not supported. Supported values \
-                            are plain or S256";
-                Err(OAuthError::new("invalid_request", "AADB2C90184", text))
-            }
+            (Some(_), Some(_)) => Err(Mistake::ChallengeMethod),
             (None, _)
                 if self.application.secret.is_none() && response_type != ResponseType::IdToken =>
             {
-                let text = "The supplied request must present a code_challenge. Required for \
-                            single-page apps using the authorization code flow.";
-                Err(OAuthError::new("invalid_request", "AADB2C99059", text))
+                Err(Mistake::NoChallenge)
             }
             (None, _) => Ok(None),
         }
     }
 }
 
-fn response_type(parameters: &Params) -> Result<ResponseType, OAuthError> {
+fn check_mode(parameters: &Params, response_type: ResponseType) -> Result<(), Mistake<'_>> {
+    let asked = parameters.get("response_mode");
+    let is_known = matches!(asked, None | Some("query" | "fragment" | "form_post"));
+    let leaks = asked == Some("query") && response_type != ResponseType::Code;
+    match is_known && !leaks {
+        true => Ok(()),
+        false => Err(Mistake::ResponseMode(asked.unwrap_or_default())),
+    }
+}
+
+fn response_type(parameters: &Params) -> Result<ResponseType, Mistake<'_>> {
     let asked = parameters.get("response_type").unwrap_or_default();
     let mut parts: Vec<&str> = asked.split(' ').collect();
     parts.sort_unstable();
@@ -248,27 +235,14 @@ fn response_type(parameters: &Params) -> Result<ResponseType, OAuthError> {
         ["code"] => Ok(ResponseType::Code),
         ["id_token"] => Ok(ResponseType::IdToken),
         ["code", "id_token"] => Ok(ResponseType::CodeIdToken),
-        _ => {
-            let text = format!(
-                "The requested response type '{asked}' provided in the request is not supported."
-            );
-            Err(OAuthError::new(
-                "unsupported_response_type",
-                "AADB2C90013",
-                text,
-            ))
-        }
+        _ => Err(Mistake::ResponseType(asked)),
     }
 }
 
-fn check_prompt(parameters: &Params) -> Result<(), OAuthError> {
+fn check_prompt(parameters: &Params) -> Result<(), Mistake<'static>> {
     match parameters.get("prompt") {
         None | Some("none" | "login" | "consent" | "select_account") => Ok(()),
-        Some(_) => {
-            let text = "The prompt included in the request contains invalid values. Expected \
-                        'none', 'login', 'consent' or 'select_account'.";
-            Err(OAuthError::new("invalid_request", "AADB2C90043", text))
-        }
+        Some(_) => Err(Mistake::Prompt),
     }
 }
 
@@ -280,11 +254,15 @@ pub(in crate::emulator) fn deliver(
     issued: Issued,
 ) -> Result<Delivery, OAuthError> {
     let request = &context.request;
+    let internal = |_| Mistake::Internal.worded(tenant, request.authority);
+    let renewal = Renewal::of(program, context, &issued);
     let grant = Grant {
+        authority: request.authority,
         base_url: context.base_url.clone(),
         claims: issued.claims,
         subject: issued.subject,
         object_id: issued.object_id.and_then(|id| id.parse().ok()),
+        renewal,
         client_id: request.client_id.clone(),
         policy: program.id.clone(),
         scope: request.scope.clone(),
@@ -302,7 +280,7 @@ pub(in crate::emulator) fn deliver(
             access_token: None,
         };
         let id_token = token::id_token(tenant, program, &grant, &companions, &script);
-        parameters.push(("id_token", id_token.map_err(OAuthError::internal)?));
+        parameters.push(("id_token", id_token.map_err(internal)?));
     }
     if let Some(code) = code {
         let entry = Code {

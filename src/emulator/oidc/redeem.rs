@@ -1,18 +1,23 @@
 //! The token endpoint.
 
-use actix_web::{HttpRequest, HttpResponse, http::header, web};
-use base64::{Engine, engine::general_purpose::STANDARD, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
-use super::{OAuthError, misbehave, no_such_policy, program_of};
+use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::Value;
+
+use super::{
+    Authority, Door, OAuthError, misbehave,
+    mistake::{At, Mistake},
+    response,
+};
 use crate::emulator::{
     audit::Dialect,
     engine::program::Program,
-    keys::{KeyError, sha256},
+    keys::sha256,
     params::Params,
-    settings::{AccessTokenVariant, Application, NumberVariant},
-    state::{Challenge, Endpoint, Grant, Tenant, random_id},
-    token::{self, Companions},
+    settings::Application,
+    state::{Challenge, Endpoint, Grant, Tenant},
 };
 
 const CODE_SECONDS: i64 = 600;
@@ -25,140 +30,126 @@ pub(super) async fn redeem(
     if let Some(broken) = misbehave(&tenant, Endpoint::Token).await {
         return broken;
     }
-    let Some((program, _)) = program_of(&tenant, &request) else {
-        return no_such_policy();
+    let door = match Door::of(&tenant, &request).await {
+        Ok(door) => door,
+        Err(response) => return response,
     };
-    match respond_with_tokens(&tenant, &program, &request, &body) {
+    let form = Params::parse(&body);
+    let asked = Asked {
+        tenant: &tenant,
+        door: &door,
+        request: &request,
+        form: &form,
+    };
+    match asked.answer().await {
         Ok(members) => HttpResponse::Ok()
             .insert_header((header::CACHE_CONTROL, "no-store, must-revalidate, no-cache"))
             .json(members),
-        Err(error) => HttpResponse::BadRequest()
-            .insert_header((header::CACHE_CONTROL, "no-store"))
-            .json(json!({
-                "error": error.error,
-                "error_description": error.description(tenant.now()),
-            })),
+        Err(error) => response::refusal(&tenant, door.authority(), &error),
     }
 }
 
-fn respond_with_tokens(
-    tenant: &Tenant,
-    program: &Program,
-    request: &HttpRequest,
-    body: &[u8],
-) -> Result<Value, OAuthError> {
-    let content_type = request.headers().get(header::CONTENT_TYPE);
-    let is_form = content_type
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"));
-    if !is_form {
-        let text = "The request body must be application/x-www-form-urlencoded.";
-        return Err(OAuthError::new("invalid_request", "AADB2C90037", text));
-    }
-    let form = Params::parse(body);
-    if let Some(name) = form.repeated() {
-        let text = format!("The request contains the parameter '{name}' more than once.");
-        return Err(OAuthError::new("invalid_request", "AADB2C90122", text));
-    }
-    let application = client(tenant, request, &form)?;
-    let mut grant = match required(&form, "grant_type")? {
-        "authorization_code" => redeem_code(tenant, program, application, &form)?,
-        "refresh_token" => redeem_refresh_token(tenant, program, application, &form)?,
-        other => {
-            let text = format!("The supplied grant_type [{other}] is not supported.");
-            return Err(OAuthError::new(
-                "unsupported_grant_type",
-                "AADB2C90086",
-                text,
-            ));
-        }
-    };
-    let is_gone = grant
-        .object_id
-        .is_some_and(|id| tenant.state().directory.get(id).is_none());
-    if is_gone {
-        let text = "The account associated with this grant no longer exists. Please \
-                    reauthenticate and try again.";
-        return Err(OAuthError::new("invalid_grant", "AADB2C90128", text));
-    }
-    grant.base_url = tenant.base_url_for(request).to_owned();
-    token_response(tenant, program, grant).map_err(OAuthError::internal)
-}
-
-fn required<'a>(form: &'a Params, name: &str) -> Result<&'a str, OAuthError> {
-    form.get(name).ok_or_else(|| {
-        let text = format!("The request is missing required parameter: {name}.");
-        OAuthError::new("invalid_request", "AADB2C90083", text)
-    })
-}
-
-/// Who asks, by `client_secret_basic` or `client_secret_post` (RFC 6749 2.3.1:
-/// both halves of Basic are form-encoded).
-fn client<'a>(
+/// A request for tokens.
+struct Asked<'a> {
     tenant: &'a Tenant,
-    request: &HttpRequest,
-    form: &Params,
-) -> Result<&'a Application, OAuthError> {
-    let basic =
-        match request.headers().get(header::AUTHORIZATION) {
-            None => None,
-            Some(value) => Some(value.to_str().ok().and_then(basic_credentials).ok_or_else(
-                || {
-                    let text = "The Authorization header is not valid HTTP Basic.";
-                    OAuthError::new("invalid_client", "AADB2C90081", text)
-                },
-            )?),
-        };
-    if basic.is_some() && form.get("client_secret").is_some() {
-        let text = "The request authenticates the client in two ways.";
-        return Err(OAuthError::new("invalid_request", "AADB2C90084", text));
-    }
-    let (client_id, secret) = match &basic {
-        Some((client_id, secret)) => (client_id.as_str(), Some(secret.as_str())),
-        None => (required(form, "client_id")?, form.get("client_secret")),
-    };
-    if form
-        .get("client_id")
-        .is_some_and(|posted| posted != client_id)
-    {
-        let text = "The client ID of the body does not match that of the Authorization header.";
-        return Err(OAuthError::new("invalid_request", "AADB2C90011", text));
-    }
-    let application = tenant.application(client_id).ok_or_else(|| {
-        let text = format!(
-            "The client ID '{client_id}' specified in the request is not registered in tenant \
-             '{}'.",
-            tenant.domain
-        );
-        OAuthError::new("invalid_client", "AADB2C90018", text)
-    })?;
-    check_secret(application, secret)?;
-    Ok(application)
+    door: &'a Door,
+    request: &'a HttpRequest,
+    form: &'a Params,
 }
 
-fn check_secret(application: &Application, secret: Option<&str>) -> Result<(), OAuthError> {
-    let (error, code, text) = match (application.secret.as_deref(), secret) {
-        (Some(expected), Some(given)) if expected == given => return Ok(()),
-        (None, None) => return Ok(()),
-        (Some(_), Some(_)) => (
-            "invalid_client",
-            "AADB2C90081",
-            "The specified client_secret does not match the expected value for this client. \
-             Please correct the client_secret and try again.",
-        ),
-        (Some(_), None) => (
-            "invalid_request",
-            "AADB2C90079",
-            "Clients must send a client_secret when redeeming a confidential grant.",
-        ),
-        (None, Some(_)) => (
-            "invalid_request",
-            "AADB2C90084",
-            "Public clients should not send a client_secret when redeeming a publicly acquired \
-             grant.",
-        ),
-    };
-    Err(OAuthError::new(error, code, text))
+/// What was handed over for tokens, and is good.
+enum Handed {
+    Code(Grant),
+    RefreshToken(Grant),
+}
+
+impl<'a> Asked<'a> {
+    async fn answer(&self) -> Result<Value, OAuthError> {
+        let (tenant, authority) = (self.tenant, self.door.authority());
+        let worded = |mistake: Mistake<'_>| mistake.worded(tenant, authority);
+        let (program, handed) = self.handed().map_err(worded)?;
+        let mut grant = match handed {
+            Handed::Code(grant) => grant,
+            Handed::RefreshToken(grant) => renewed(tenant, &program, grant).await?,
+        };
+        tenant
+            .base_url_for(self.request)
+            .clone_into(&mut grant.base_url);
+        response::tokens(tenant, &program, grant, self.form).map_err(|_| worded(Mistake::Internal))
+    }
+
+    fn handed(&self) -> Result<(Arc<Program>, Handed), Mistake<'a>> {
+        let (tenant, form) = (self.tenant, self.form);
+        let content_type = self.request.headers().get(header::CONTENT_TYPE);
+        let is_form = content_type
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"));
+        if !is_form {
+            return Err(Mistake::NoForm);
+        }
+        if let Some(name) = form.repeated() {
+            return Err(Mistake::RepeatedParameter(name));
+        }
+        let (application, program) = self.client()?;
+        let handed = match required(form, "grant_type")? {
+            "authorization_code" => Handed::Code(redeem_code(tenant, &program, application, form)?),
+            "refresh_token" => {
+                Handed::RefreshToken(redeem_refresh_token(tenant, &program, application, form)?)
+            }
+            other => return Err(Mistake::GrantType(other)),
+        };
+        let (Handed::Code(grant) | Handed::RefreshToken(grant)) = &handed;
+        let is_gone = grant
+            .object_id
+            .is_some_and(|id| tenant.state().directory.get(id).is_none());
+        match is_gone {
+            true => Err(Mistake::AccountGone),
+            false => Ok((program, handed)),
+        }
+    }
+
+    /// Who asks, by `client_secret_basic` or `client_secret_post` (RFC 6749
+    /// 2.3.1: both halves of Basic are form-encoded).
+    fn client(&self) -> Result<(&'a Application, Arc<Program>), Mistake<'a>> {
+        let form = self.form;
+        let basic = match self.request.headers().get(header::AUTHORIZATION) {
+            None => None,
+            Some(value) => {
+                let credentials = value.to_str().ok().and_then(basic_credentials);
+                Some(credentials.ok_or(Mistake::BrokenBasic)?)
+            }
+        };
+        if basic.is_some() && form.get("client_secret").is_some() {
+            return Err(Mistake::TwoCredentials);
+        }
+        let (client_id, secret) = match &basic {
+            Some((client_id, secret)) => (client_id.as_str(), Some(secret.as_str())),
+            None => (required(form, "client_id")?, form.get("client_secret")),
+        };
+        if form
+            .get("client_id")
+            .is_some_and(|posted| posted != client_id)
+        {
+            return Err(Mistake::OtherClientId);
+        }
+        let (application, program) = self.door.client(self.tenant, client_id, At::Token)?;
+        check_secret(application, secret)?;
+        Ok((application, program))
+    }
+}
+
+fn required<'a>(form: &'a Params, name: &'static str) -> Result<&'a str, Mistake<'a>> {
+    form.get(name).ok_or(Mistake::MissingParameter(name))
+}
+
+fn check_secret(application: &Application, secret: Option<&str>) -> Result<(), Mistake<'static>> {
+    match (application.secret.as_deref(), secret) {
+        (Some(expected), Some(given)) if expected == given => Ok(()),
+        (None, None) => Ok(()),
+        (Some(_), Some(_)) => Err(Mistake::WrongSecret),
+        (Some(_), None) => Err(Mistake::NoSecret),
+        (None, Some(_)) => Err(Mistake::SecretOfPublicClient),
+    }
 }
 
 fn basic_credentials(value: &str) -> Option<(String, String)> {
@@ -183,39 +174,30 @@ fn form_decoded(value: &str) -> String {
 
 /// A code is good once, for ten minutes, for the client, redirect URI and
 /// policy it was given for, and for who knows the verifier.
-fn redeem_code(
+fn redeem_code<'a>(
     tenant: &Tenant,
     program: &Program,
     application: &Application,
-    form: &Params,
-) -> Result<Grant, OAuthError> {
+    form: &'a Params,
+) -> Result<Grant, Mistake<'a>> {
     let code = required(form, "code")?;
     let redirect_uri = required(form, "redirect_uri")?;
     let now = tenant.now();
     let mut state = tenant.state();
-    let entry = state
-        .codes
-        .get_mut(code)
-        .ok_or_else(|| wrong_grant("The provided grant has not been issued for this endpoint."))?;
+    let entry = state.codes.get_mut(code).ok_or(Mistake::ForeignGrant)?;
     check_grant(&entry.grant, program, application, now, CODE_SECONDS)?;
     if entry.is_redeemed {
-        let text = "The provided grant has already been redeemed.";
-        return Err(OAuthError::new("invalid_grant", "AADB2C90090", text));
+        return Err(Mistake::RedeemedCode);
     }
     if entry.redirect_uri != redirect_uri {
-        return Err(wrong_grant(&format!(
-            "The provided grant has not been issued for this endpoint. Actual Value : \
-             {redirect_uri} and Expected Value : {}",
-            entry.redirect_uri
-        )));
+        return Err(Mistake::OtherRedirectUri {
+            given: redirect_uri,
+            expected: entry.redirect_uri.clone(),
+        });
     }
     check_verifier(entry.challenge.as_ref(), form.get("code_verifier"))?;
     entry.is_redeemed = true;
     Ok(entry.grant.clone())
-}
-
-fn wrong_grant(text: &str) -> OAuthError {
-    OAuthError::new("invalid_grant", "AADB2C90088", text)
 }
 
 fn check_grant(
@@ -224,25 +206,24 @@ fn check_grant(
     application: &Application,
     now: i64,
     lifetime: i64,
-) -> Result<(), OAuthError> {
+) -> Result<(), Mistake<'static>> {
     if grant.client_id != application.client_id || grant.policy != program.id {
-        return Err(wrong_grant(
-            "The provided grant has not been issued for this endpoint.",
-        ));
+        return Err(Mistake::ForeignGrant);
     }
     if now > grant.issued_at.saturating_add(lifetime) {
-        let text = format!(
-            "The provided grant has expired. Please re-authenticate and try again. Current time: \
-             {now}, Grant issued time: {}, Grant sliding window expiration time: {}.",
-            grant.issued_at,
-            grant.issued_at.saturating_add(lifetime)
-        );
-        return Err(OAuthError::new("invalid_grant", "AADB2C90080", text));
+        return Err(Mistake::ExpiredGrant {
+            now,
+            issued_at: grant.issued_at,
+            lifetime,
+        });
     }
     Ok(())
 }
 
-fn check_verifier(challenge: Option<&Challenge>, verifier: Option<&str>) -> Result<(), OAuthError> {
+fn check_verifier(
+    challenge: Option<&Challenge>,
+    verifier: Option<&str>,
+) -> Result<(), Mistake<'static>> {
     let is_well_formed = verifier.is_none_or(|verifier| {
         (43..=128).contains(&verifier.len())
             && verifier
@@ -250,42 +231,34 @@ fn check_verifier(challenge: Option<&Challenge>, verifier: Option<&str>) -> Resu
                 .all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
     });
     if !is_well_formed {
-        let text = "The supplied code_verifier is invalid";
-        return Err(OAuthError::new("invalid_grant", "AADB2C90183", text));
+        return Err(Mistake::MalformedVerifier);
     }
     let matches = match (challenge, verifier) {
         (None, None) => true,
         (Some(Challenge::S256(expected)), Some(verifier)) => sha256(verifier) == *expected,
         (Some(Challenge::Plain(expected)), Some(verifier)) => verifier == expected,
-        (Some(_), None) => return Err(missing_verifier()),
+        (Some(_), None) => return Err(Mistake::MissingParameter("code_verifier")),
         (None, Some(_)) => false,
     };
-    if matches {
-        return Ok(());
+    match matches {
+        true => Ok(()),
+        false => Err(Mistake::WrongVerifier),
     }
-    let text = "The supplied code_verifier does not match associated code_challenge";
-    Err(OAuthError::new("invalid_grant", "AADB2C90182", text))
 }
 
-fn missing_verifier() -> OAuthError {
-    let text = "The request is missing required parameter: code_verifier.";
-    OAuthError::new("invalid_request", "AADB2C90083", text)
-}
-
-/// A refresh token is good once: the response brings the next one.
-fn redeem_refresh_token(
+/// The response brings the next one. B2C's is good once; Entra's "aren't
+/// revoked when used to acquire new access tokens".
+fn redeem_refresh_token<'a>(
     tenant: &Tenant,
     program: &Program,
     application: &Application,
-    form: &Params,
-) -> Result<Grant, OAuthError> {
+    form: &'a Params,
+) -> Result<Grant, Mistake<'a>> {
     let token = required(form, "refresh_token")?;
     let now = tenant.now();
     let mut state = tenant.state();
-    let grant = state.refresh_tokens.get(token).cloned().ok_or_else(|| {
-        let text = "The provided grant has been revoked. Please reauthenticate and try again.";
-        OAuthError::new("invalid_grant", "AADB2C90129", text)
-    })?;
+    let grant = state.refresh_tokens.get(token).cloned();
+    let grant = grant.ok_or(Mistake::UnknownRefreshToken)?;
     let rules = &program.tokens;
     let window = rules.refresh_window_seconds.unwrap_or(i64::MAX);
     let left = grant
@@ -294,7 +267,9 @@ fn redeem_refresh_token(
         .saturating_sub(grant.issued_at);
     let lifetime = rules.refresh_token_seconds.min(left);
     check_grant(&grant, program, application, now, lifetime)?;
-    state.refresh_tokens.remove(token);
+    if grant.authority == Authority::B2c {
+        state.refresh_tokens.remove(token);
+    }
     let mut claims = grant.claims;
     if program.dialect == Dialect::UserFlow {
         // Only the token of the sign-up says so.
@@ -308,84 +283,18 @@ fn redeem_refresh_token(
     })
 }
 
-fn token_response(tenant: &Tenant, program: &Program, grant: Grant) -> Result<Value, KeyError> {
-    let (script, variants) = {
-        let mut state = tenant.state();
-        (
-            state.next_script().unwrap_or_default(),
-            state.variants.clone(),
-        )
+/// The grant as it is today.
+async fn renewed(
+    tenant: &Tenant,
+    program: &Arc<Program>,
+    grant: Grant,
+) -> Result<Grant, OAuthError> {
+    let Some(renewal) = &grant.renewal else {
+        return Ok(grant);
     };
-    let now = tenant.now();
-    let rules = &program.tokens;
-    let spells_numbers = rules
-        .json_numbers
-        .unwrap_or(variants.numbers == NumberVariant::Number);
-    let number = |value: i64| match spells_numbers {
-        false => Value::from(value.to_string()),
-        true => Value::from(value),
-    };
-    let access_token = match variants.access_token {
-        AccessTokenVariant::WhenScoped if !names_a_resource(&grant) => None,
-        _ => Some(token::access_token(tenant, program, &grant)?),
-    };
-    let companions = Companions {
-        code: None,
-        access_token: access_token.as_deref(),
-    };
-    let id_token = token::id_token(tenant, program, &grant, &companions, &script)?;
-    let mut members = Map::new();
-    let mut add = |name: &str, value: Value| members.insert(name.to_owned(), value);
-    add("id_token", id_token.into());
-    add("token_type", "Bearer".into());
-    add("not_before", number(now));
-    add("id_token_expires_in", number(rules.id_token_seconds));
-    add("profile_info", profile_info(tenant, &grant).into());
-    add("scope", grant.scope.as_str().into());
-    if let Some(access_token) = access_token {
-        let seconds = rules.access_token_seconds;
-        add("access_token", access_token.into());
-        add("expires_in", number(seconds));
-        add("expires_on", number(now.saturating_add(seconds)));
-        add("resource", grant.client_id.as_str().into());
-    }
-    if has_scope(&grant, "offline_access") {
-        let refresh_token = random_id();
-        add("refresh_token", refresh_token.as_str().into());
-        add(
-            "refresh_token_expires_in",
-            number(rules.refresh_token_seconds),
-        );
-        tenant.state().refresh_tokens.insert(refresh_token, grant);
-    }
-    members.extend(script.response.clone());
-    for name in &script.response_remove {
-        members.remove(name);
-    }
-    Ok(Value::Object(members))
-}
-
-fn has_scope(grant: &Grant, name: &str) -> bool {
-    grant.scope.split_whitespace().any(|scope| scope == name)
-}
-
-/// A scope beyond OpenID Connect's own: the client's id or an API's.
-fn names_a_resource(grant: &Grant) -> bool {
-    let own = ["openid", "offline_access", "profile", "email"];
-    grant
-        .scope
-        .split_whitespace()
-        .any(|scope| !own.contains(&scope))
-}
-
-fn profile_info(tenant: &Tenant, grant: &Grant) -> String {
-    let info = json!({
-        "ver": "1.0",
-        "tid": tenant.id,
-        "sub": null,
-        "name": grant.claims.get("name"),
-        "preferred_username": null,
-        "idp": grant.claims.get("idp"),
-    });
-    URL_SAFE_NO_PAD.encode(info.to_string())
+    let issued = renewal.run(tenant, program).await?;
+    Ok(Grant {
+        claims: issued.claims,
+        ..grant
+    })
 }

@@ -76,7 +76,16 @@ fn session(tenant: &Tenant, program: &Program, id: &str, parameters: &Params) ->
     if matches!(parameters.get("prompt"), Some("login" | "select_account")) {
         return None;
     }
-    let sso = tenant.state().sessions.get(id).cloned()?;
+    let mut sso = tenant.state().sessions.get(id).cloned()?;
+    // A user flow asks again for whom it does not find; a custom policy says
+    // itself what becomes of them.
+    if program.dialect == Dialect::UserFlow {
+        let state = tenant.state();
+        sso.keep_accounts(|account| {
+            let id = account.parse().ok();
+            id.is_some_and(|id| state.directory.get(id).is_some())
+        });
+    }
     let now = tenant.now();
     let rules = &program.session;
     let since = match rules.is_rolling {
@@ -118,7 +127,7 @@ fn context(
     }
 }
 
-fn trace(tenant: &Tenant, program: &Program, context: &Context) -> Trace {
+pub(in crate::emulator) fn trace(tenant: &Tenant, program: &Program, context: &Context) -> Trace {
     Trace {
         id: context.journey_id.clone(),
         correlation_id: context.correlation_id,

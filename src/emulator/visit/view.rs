@@ -233,7 +233,12 @@ fn unified(tenant: &Tenant, visit: &Visit, choice: &Choice) -> String {
     let say = |id: &str, default: &str| words.ux(id).unwrap_or(default).to_owned();
     let page = Unified {
         sheet: Sheet {
-            intro: local.map(|_| say("local_intro_generic", t.sign_in_intro)),
+            intro: local.map(|_| {
+                // B2C puts the kind of sign-in name there.
+                let kind = inputs.first().map(|input| input.label.to_lowercase());
+                say("local_intro_generic", t.sign_in_intro)
+                    .replace("{0}", &kind.unwrap_or_default())
+            }),
             error: local.and_then(|form| form.error.clone()),
             info: local.and_then(|form| form.info.clone()),
             ..sheet(tenant, visit, say("heading", t.sign_in))
@@ -322,14 +327,18 @@ fn input(field: &Field, form: &Form, words: &Words<'_>, t: &Texts) -> Input {
         Some(_) | None => ProofState::Unproven,
     };
     let say = |id: &str, default: &str| words.ux(id).unwrap_or(default).to_owned();
+    let is_kept = field.input == InputType::Password && form.typed.contains_key(&field.claim);
     Input {
         claim: field.claim.clone(),
         class: field.input.name(),
         label: field.label.clone(),
-        help: field.help.clone(),
+        help: match is_kept {
+            true => Some(t.password_kept.to_owned()),
+            false => field.help.clone(),
+        },
         error: form.field_errors.get(&field.claim).cloned(),
         control: control(field, form, state),
-        is_required: field.is_required && field.input.is_typed(),
+        is_required: field.is_required && field.input.is_typed() && !is_kept,
         proof: field.is_verified_email.then(|| ProofControl {
             state,
             words: ProofWords {

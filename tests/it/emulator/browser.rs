@@ -54,6 +54,22 @@ impl Browser {
         self.post(&action, &all).await
     }
 
+    /// Presses a button: its form is sent with what the page holds hidden and
+    /// what is given.
+    pub(crate) async fn press(&mut self, page: &Page, button: &str, form: &[(&str, &str)]) -> Page {
+        let action = page.value(button);
+        assert!(
+            action.is_some(),
+            "no button {button}: {} {}",
+            page.status,
+            page.body
+        );
+        let action = action.unwrap();
+        let mut all = vec![("action", action.as_str())];
+        all.extend(form);
+        self.fill(page, &all).await
+    }
+
     fn absolute(&self, url: &str) -> String {
         match url.starts_with('/') {
             true => format!("{}{url}", self.base),
@@ -136,10 +152,6 @@ impl Page {
         let tag = rest.split_once('>')?.0;
         let (_, value) = tag.split_once("value=\"")?;
         Some(value.split_once('"')?.0.to_owned())
-    }
-
-    pub(crate) fn link(&self, id: &str) -> String {
-        self.between(&format!("id=\"{id}\" href=\""), "\"").unwrap()
     }
 
     pub(crate) fn hidden(&self) -> Vec<(String, String)> {

@@ -29,7 +29,7 @@ async fn with_two() -> Emulator {
         SeedUser {
             object_id: Some(ADA.parse().unwrap()),
             email: Some("ada@post.example".to_owned()),
-            password: Some("correct horse".to_owned()),
+            password: Some("Correct horse 1".to_owned()),
             sign_in_names: [("userName".to_owned(), "ada".to_owned())].into(),
             identities: vec![facebook("12345")],
             attributes: text(&[
@@ -330,7 +330,7 @@ async fn a_state_file_of_version_1_is_read_and_written_anew() {
         "version": 1, "tenant_id": TENANT_ID, "port": 0, "keys": [],
         "users": [
             { "object_id": ADA, "created": 1_700_000_000, "email": "ada@post.example",
-              "password": "correct horse", "federated": null,
+              "password": "Correct horse 1", "federated": null,
               "attributes": { "displayName": "Ada", "extension_Age": 36 } },
             { "object_id": GRACE, "created": 1_700_000_000, "email": "grace@post.example",
               "password": null,

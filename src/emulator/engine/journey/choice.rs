@@ -210,7 +210,7 @@ impl Journey {
         };
         let mut record = profile::record(program, &profile);
         record.is_from_session = true;
-        record.outputs = seen(&claims, |id| program.is_secret(id));
+        record.outputs = seen(&claims, |id| program.is_masked(id));
         self.happened(Happening::Profile(Box::new(record)));
         self.context.auth_time = self.began_with.auth_time;
         self.bag.extend(&claims);

@@ -38,8 +38,10 @@ impl Journey {
         let exchanges: Vec<_> = step.claims_exchanges().collect();
         let order = step.order().unwrap_or_default();
         let exchange = match (&chosen, &exchanges[..]) {
+            // Whatever was chosen: a sign-up link may name an exchange that the
+            // journey calls otherwise (public samples do).
+            (_, [only]) => Some(only),
             (Some(id), many) => many.iter().find(|own| folded(own.id()) == folded(id)),
-            (None, [only]) => Some(only),
             (None, _) => None,
         };
         let Some(exchange) = exchange else {
@@ -168,7 +170,7 @@ impl Journey {
         let taken = profile::take(self.scene(tenant), profile, &given, &mut record);
         match taken {
             Ok(set) => {
-                record.outputs = seen(&set, |id| program.is_secret(id));
+                record.outputs = seen(&set, |id| program.is_masked(id));
                 self.happened(Happening::Profile(Box::new(record)));
                 self.bag.extend(&set);
                 self.context.auth_time = tenant.now();

@@ -10,7 +10,7 @@ use crate::{
         engine::{
             Scene,
             bag::Bag,
-            failure::Failure,
+            failure::{Failure, PageText},
             form::{self, Form, PageErrors},
             mapping, precondition, profile,
             program::Program,
@@ -81,6 +81,7 @@ impl Journey {
         let words = Words::of(&scene, form.content_definition.as_deref());
         let fields = form::fields(&scene, &profile, &words);
         form.prefill(&fields, &inputs);
+        form.given = inputs;
         Ok(form)
     }
 
@@ -160,6 +161,9 @@ impl Journey {
             Flow::Wait => {
                 self.waiting = Some(match choice.take() {
                     Some(mut choice) => {
+                        // A wrong password is of no use a second time.
+                        let fields = self.fields_of(tenant, &form);
+                        form.forget_passwords(&fields);
                         choice.local = Some(form);
                         Waiting::Choice(choice)
                     }
@@ -201,9 +205,10 @@ impl Journey {
         let typed = form.read(&fields, &errors);
         self.happened(Happening::Submitted {
             action: "continue".to_owned(),
-            typed: seen(&typed, |id| program.is_secret(id)),
+            typed: seen(&typed, |id| program.is_masked(id)),
         });
         if !form.field_errors.is_empty() {
+            form.forget_wrong_passwords(&fields);
             return self.stays(form, errors.check_fields.clone());
         }
         let is_proven = |claim: &str| {
@@ -220,9 +225,11 @@ impl Journey {
             && typed.has("reenterPassword")
             && typed.get("newPassword") != typed.get("reenterPassword")
         {
+            form.forget_passwords(&fields);
             return self.stays(form, errors.different_passwords.clone());
         }
         let mut scope = self.bag.clone();
+        scope.extend(&form.given);
         for field in fields.iter().filter(|field| field.input.is_typed()) {
             scope.remove(&field.claim);
         }
@@ -276,7 +283,14 @@ impl Journey {
         let message = {
             let scene = self.scene(tenant);
             let words = Words::of(&scene, form.content_definition.as_deref());
-            words.of_failure(&failure.page, &profile)
+            let message = words.of_failure(&failure.page, &profile);
+            match &failure.page {
+                PageText::Fields { fields, .. } => {
+                    let shown = form::fields(&scene, &profile, &words);
+                    form.blame(&shown, fields, message)
+                }
+                _ => message,
+            }
         };
         self.stays(form, message)
     }
@@ -381,7 +395,7 @@ impl Journey {
         match transformed {
             Ok(transformed) => {
                 set.extend(&transformed);
-                record.outputs = seen(&set, |id| program.is_secret(id));
+                record.outputs = seen(&set, |id| program.is_masked(id));
                 self.happened(Happening::Profile(Box::new(record)));
                 self.bag.extend(&set);
                 Ok(())

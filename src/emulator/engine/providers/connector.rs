@@ -1,24 +1,22 @@
 //! Asks the API connector of a user flow, at the step that the profile is named
 //! for.
 
-use std::collections::BTreeMap;
+use serde_json::Map;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-use serde_json::{Map, Value as Json};
-
-use super::Call;
+use super::{
+    Call,
+    told::{self, Person},
+};
 use crate::emulator::{
     audit::{Audit, Dialect},
     connector::{self, Context, Subject},
     engine::{
         failure::{Failure, PageText},
         mapping::Given,
-        trace::{Note, NoteLevel, ProfileRecord, RestRecord},
-        value::Value,
+        trace::{Note, NoteLevel, ProfileRecord},
     },
-    exchange,
-    judge::{BUILT_IN, Bench, Failure as Broken, Judgement, Step, Verdict},
-    settings::{Connector, FederatedIdentity, UserFlow},
+    judge::{Bench, Failure as Broken, Judgement, Step, Verdict},
+    settings::UserFlow,
 };
 
 pub(super) async fn execute(call: &Call<'_>, record: &mut ProfileRecord) -> Result<Given, Failure> {
@@ -47,7 +45,7 @@ pub(super) async fn execute(call: &Call<'_>, record: &mut ProfileRecord) -> Resu
         });
         return Ok(Given::default());
     };
-    let person = Person::of(call, step);
+    let person = Person::of(call.scene.bag);
     let context = Context {
         client_id: &call.scene.context.request.client_id,
         ui_locales: &call.scene.context.tag,
@@ -55,7 +53,17 @@ pub(super) async fn execute(call: &Call<'_>, record: &mut ProfileRecord) -> Resu
         tenant_domain: &tenant.domain,
         variants: &variants,
     };
-    let body = connector::body(step, &context, &person.subject()).map_err(|error| {
+    let object_id = match step {
+        Step::PreTokenIssuance => person.object_id,
+        Step::PostFederationSignup | Step::PostAttributeCollection => None,
+    };
+    let subject = Subject {
+        email: person.email.as_deref(),
+        federated: person.federated.as_ref(),
+        attributes: &person.attributes,
+        object_id,
+    };
+    let body = connector::body(step, &context, &subject).map_err(|error| {
         technical(&Broken {
             code: "AADB2C90085",
             text: "The service has encountered an internal error.".to_owned(),
@@ -71,8 +79,9 @@ pub(super) async fn execute(call: &Call<'_>, record: &mut ProfileRecord) -> Resu
     };
     let judgement = bench.judge(&placed.exchange);
     let entry = Audit::of(Dialect::UserFlow, &placed, &connector.url, &body);
-    tell(call, record, &connector, &entry, &judgement);
-    tenant.audit(audit(call, flow, step, &judgement, entry));
+    let entry = audit(call, flow, step, &judgement, entry);
+    told::put(call, record, &entry, "Basic");
+    tenant.audit(entry);
     match judgement.verdict {
         Verdict::Continue(claims) => Ok(Given::exact(claims)),
         Verdict::Block(message) => Err(Failure {
@@ -130,90 +139,4 @@ fn audit(
         },
         ..entry
     }
-}
-
-/// The call, for the trace.
-fn tell(
-    call: &Call<'_>,
-    record: &mut ProfileRecord,
-    connector: &Connector,
-    entry: &Audit,
-    judgement: &Judgement,
-) {
-    let trouble = match &judgement.verdict {
-        Verdict::Failed(failure) => Some(failure.why.clone()),
-        Verdict::Continue(_) | Verdict::Block(_) | Verdict::Invalid(_) => None,
-    };
-    record.rest = Some(RestRecord {
-        method: "POST".to_owned(),
-        url: connector.url.clone(),
-        request_headers: vec![
-            exchange::json_content_type(),
-            ("Authorization".to_owned(), "Basic ••••••".to_owned()),
-        ],
-        request_body: Some(entry.request_body.clone()),
-        attempts: entry.number_of_attempts,
-        status: entry.status,
-        reply_content_type: entry.reply_content_type.clone(),
-        reply_body: entry.reply_body.clone(),
-        trouble,
-        injected: None,
-        took_us: entry.duration_ms.saturating_mul(1_000),
-    });
-    for warning in &judgement.warnings {
-        record.notes.push(Note {
-            level: NoteLevel::Warning,
-            text: warning.clone(),
-            place: call.scene.program.place(call.profile.element),
-        });
-    }
-}
-
-/// The person as a step knows them.
-struct Person {
-    email: Option<String>,
-    federated: Option<FederatedIdentity>,
-    attributes: BTreeMap<String, Json>,
-    object_id: Option<uuid::Uuid>,
-}
-
-impl Person {
-    fn of(call: &Call<'_>, step: Step) -> Self {
-        let bag = call.scene.bag;
-        let text = |claim: &str| bag.get(claim).map(Value::text);
-        let identity = text("alternativeSecurityId");
-        let attributes = bag
-            .iter()
-            .filter(|(id, _)| BUILT_IN.contains(id) || id.starts_with("extension_"));
-        Self {
-            email: text("email"),
-            federated: identity.and_then(|identity| alternative_security_id(&identity)),
-            attributes: attributes
-                .map(|(id, value)| (id.to_owned(), value.to_json()))
-                .collect(),
-            object_id: match step {
-                Step::PreTokenIssuance => text("objectId").and_then(|id| id.parse().ok()),
-                Step::PostFederationSignup | Step::PostAttributeCollection => None,
-            },
-        }
-    }
-
-    fn subject(&self) -> Subject<'_> {
-        Subject {
-            email: self.email.as_deref(),
-            federated: self.federated.as_ref(),
-            attributes: &self.attributes,
-            object_id: self.object_id,
-        }
-    }
-}
-
-/// Who stands behind an `alternativeSecurityId`.
-fn alternative_security_id(text: &str) -> Option<FederatedIdentity> {
-    let value: Json = serde_json::from_str(text).ok()?;
-    let subject = STANDARD.decode(value.get("key")?.as_str()?).ok()?;
-    Some(FederatedIdentity {
-        issuer: value.get("identityProvider")?.as_str()?.to_owned(),
-        subject: String::from_utf8(subject).ok()?,
-    })
 }

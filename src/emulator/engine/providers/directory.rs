@@ -16,7 +16,7 @@ use super::Call;
 use crate::emulator::{
     directory::{Directory, DirectoryError, Extensions, User},
     engine::{
-        failure::Failure,
+        failure::{Failure, PageText},
         mapping::Given,
         trace::{Note, NoteLevel, ProfileRecord},
     },
@@ -235,7 +235,11 @@ fn does_not_exist(call: &Call<'_>) -> Failure {
 fn not_stored(call: &Call<'_>, error: DirectoryError) -> Failure {
     match error {
         DirectoryError::AlreadyExists => already_exists(call),
-        DirectoryError::Full | DirectoryError::NoIdentity => technical(error.to_string()),
+        DirectoryError::Full => Failure {
+            page: PageText::Said(error.to_string()),
+            ..technical(error.to_string())
+        },
+        DirectoryError::NoIdentity => technical(error.to_string()),
     }
 }
 

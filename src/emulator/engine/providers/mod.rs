@@ -5,10 +5,11 @@
 
 mod connector;
 mod directory;
+mod extension;
 mod password;
 mod rest;
+mod told;
 
-pub(crate) use self::rest::missing_keys;
 use super::{
     Scene,
     failure::Failure,
@@ -16,7 +17,7 @@ use super::{
     trace::ProfileRecord,
 };
 use crate::{
-    emulator::audit::Dialect,
+    emulator::{audit::Dialect, external_id::flow::EXTENSION_HANDLER},
     policy::view::{ProviderKind, TechnicalProfile},
 };
 
@@ -57,9 +58,15 @@ pub(crate) fn provider_name(profile: &TechnicalProfile<'_>) -> &'static str {
         Some(ProviderKind::OpenIdConnect | ProviderKind::OAuth2) => "Identity provider",
         Some(ProviderKind::ApplicationInsights) => "Application Insights",
         Some(ProviderKind::UserJourneyContext) => "Journey context",
+        Some(ProviderKind::Unknown) if is_extension(profile) => "Custom authentication extension",
         Some(ProviderKind::Unknown) => "API connector",
         _ => "Other",
     }
+}
+
+fn is_extension(profile: &TechnicalProfile<'_>) -> bool {
+    let protocol = profile.protocol();
+    protocol.and_then(|protocol| protocol.value("Handler")) == Some(EXTENSION_HANDLER)
 }
 
 /// Whether a profile of OpenID Connect asks Entra with a password instead of
@@ -89,6 +96,9 @@ pub(crate) async fn execute(call: &Call<'_>, record: &mut ProfileRecord) -> Resu
         ) => Ok(Given::default()),
         Some(ProviderKind::Unknown) if call.scene.program.dialect == Dialect::UserFlow => {
             connector::execute(call, record).await
+        }
+        Some(ProviderKind::Unknown) if call.scene.program.dialect == Dialect::ExternalId => {
+            extension::execute(call, record).await
         }
         // Refused when the policy is loaded (`support.rs`).
         _ => Err(Failure::technical(

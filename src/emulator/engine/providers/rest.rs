@@ -11,7 +11,6 @@ mod tests;
 
 use serde_json::{Map, Value as Json};
 
-pub(crate) use self::keys::missing_keys;
 use self::{
     failures::{Refusal, Telltale},
     masking::Secrets,
@@ -174,7 +173,7 @@ impl Exchanged<'_> {
                 call.profile.output_claims().any(|reference| {
                     let claim = reference.claim().unwrap_or_default();
                     reference.partner_name().unwrap_or(claim) == name
-                        && call.scene.program.is_secret(claim)
+                        && call.scene.program.is_masked(claim)
                 })
             });
         }
@@ -206,7 +205,7 @@ impl Exchanged<'_> {
 
 fn seen(claims: &Map<String, Json>, call: &Call<'_>, secrets: &Secrets) -> Map<String, Json> {
     let seen = claims.iter().map(|(claim, value)| {
-        let value = match call.scene.program.is_secret(claim) {
+        let value = match call.scene.program.is_masked(claim) {
             true => masking::mask(),
             false => secrets.masked_json(value),
         };

@@ -170,6 +170,8 @@ pub(super) fn refused(failure: &Failure) -> Option<&'static str> {
         PageText::Said(_)
         | PageText::FirstOf { .. }
         | PageText::Generic
+        | PageText::Fields { .. }
+        | PageText::Application
         | PageText::Technical
         | PageText::Blocks { .. } => None,
     }

@@ -1,11 +1,13 @@
 //! What transformations may ask for besides their claims and parameters: the
 //! clock, chance, the policy's words, predicates and keys.
 
+use secrecy::ExposeSecret;
 use time::OffsetDateTime;
 
 use super::predicates;
 use crate::{
     emulator::{
+        PolicyKey,
         engine::{Scene, value::Kind, words::Words},
         keys,
     },
@@ -109,7 +111,11 @@ impl World for Live<'_> {
 
     /// Nobody tells the emulator the values of policy keys. It makes one up
     /// from the key's name, the same at every start.
+    /// Of the tenant's policy keys; one that nobody gave is made up.
     fn secret(&self, key: &str) -> String {
+        if let Some(PolicyKey::Secret(secret)) = self.scene.tenant.policy_keys.get(key) {
+            return secret.expose_secret().to_owned();
+        }
         keys::sha256(&format!("{} {}", self.scene.tenant.id, key))
     }
 }

@@ -95,19 +95,6 @@ impl fmt::Display for MissingKey {
     }
 }
 
-/// The keys that a RESTful profile needs and the tenant has not got. Empty for
-/// one whose `AuthenticationType` is missing or unknown.
-pub(crate) fn missing_keys(
-    program: &Program,
-    profile: &TechnicalProfile<'_>,
-    keys: &PolicyKeys,
-) -> Vec<MissingKey> {
-    match Kind::of(profile) {
-        Ok(kind) => found(program, profile, kind, keys).1,
-        Err(_) => Vec::new(),
-    }
-}
-
 /// The keys of a profile, in the order in which they are needed.
 enum Key {
     Text { id: String, secret: String },

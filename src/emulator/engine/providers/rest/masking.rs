@@ -5,7 +5,10 @@ use serde_json::Value as Json;
 use url::{Url, form_urlencoded};
 
 use crate::emulator::{
-    UrlVariant, engine::trace::MASK, exchange::Header, policy_call::request::in_url,
+    UrlVariant,
+    engine::{secrets::is_secret_name, trace::MASK},
+    exchange::Header,
+    policy_call::request::in_url,
 };
 
 /// Bodies are kept up to here.
@@ -13,24 +16,6 @@ const MAX_SHOWN: usize = 64 * 1024;
 
 pub(super) fn mask() -> Json {
     MASK.into()
-}
-
-/// Whether something of this name is a secret whoever declares it.
-pub(super) fn is_secret_name(name: &str) -> bool {
-    const PARTS: [&str; 8] = [
-        "password",
-        "passwd",
-        "secret",
-        "token",
-        "apikey",
-        "api_key",
-        "api-key",
-        "assertion",
-    ];
-    // These say of a token what it is, not the token.
-    const HARMLESS: [&str; 3] = ["token_type", "tokentype", "token_format"];
-    let name = name.to_lowercase();
-    !HARMLESS.contains(&name.as_str()) && PARTS.iter().any(|part| name.contains(part))
 }
 
 /// Texts that are secret, and headers that are.

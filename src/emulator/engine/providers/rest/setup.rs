@@ -8,7 +8,7 @@ use super::{
     super::Call,
     failures::Refusal,
     keys::{self, Kind},
-    masking::{self, Secrets, is_secret_name},
+    masking::{self, Secrets},
 };
 use crate::{
     emulator::{
@@ -16,6 +16,7 @@ use crate::{
         engine::{
             mapping::Input,
             resolvers::{has_resolver, resolve},
+            secrets::is_secret_name,
             trace::{Note, NoteLevel, ProfileRecord},
             value::Value,
         },
@@ -102,9 +103,9 @@ impl Setup {
 fn masked(call: &Call<'_>) -> Vec<String> {
     let token = call.profile.metadata(CLAIM_AS_TOKEN);
     let inputs = call.inputs.iter().filter(|input| {
-        call.scene.program.is_secret(&input.claim)
+        call.scene.program.is_masked(&input.claim)
             || token.is_some_and(|claim| is(input, claim.trim()))
-            || is_text(input) && (is_secret_name(&input.claim) || is_secret_name(&input.name))
+            || is_text(input) && is_secret_name(&input.name)
     });
     inputs.map(|input| input.claim.clone()).collect()
 }
@@ -169,13 +170,13 @@ fn secrets(
     }
     // A payload may hold them deep inside.
     for (claim, value) in call.scene.bag.iter() {
-        if call.scene.program.is_secret(claim) {
+        if call.scene.program.is_masked(claim) {
             secrets.add(&value.text());
         }
     }
     for input in call.inputs {
         if let Ok(inside) = serde_json::from_str::<Json>(&input.value.text()) {
-            secrets.add_members(&inside, &|name| call.scene.program.is_secret(name));
+            secrets.add_members(&inside, &|name| call.scene.program.is_masked(name));
         }
     }
     secrets

@@ -23,7 +23,7 @@ use crate::{
             value::{Kind, Value},
             words::Words,
         },
-        oidc::{Request, ResponseMode, ResponseType},
+        oidc::{Authority, Request, ResponseMode, ResponseType},
         params::Params,
         state::{Parts, Tenant},
     },
@@ -156,6 +156,7 @@ fn context() -> Context {
         journey_id: "journey".to_owned(),
         correlation_id: Uuid::from_u128(0x0b1e),
         request: Request {
+            authority: Authority::B2c,
             client_id: "5d2b6e4a-90c7-4a3f-8f15-e6c1b7a2d908".to_owned(),
             redirect_uri: "https://shop.example/callback".to_owned(),
             response_type: ResponseType::Code,

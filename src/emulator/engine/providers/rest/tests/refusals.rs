@@ -5,7 +5,7 @@ use serde_json::json;
 use super::desk::{Policy, STEP, bag, notes, ok, service};
 use crate::emulator::{
     Fidelity,
-    engine::providers::rest::{keys::WhyMissing, missing_keys},
+    engine::providers::rest::keys::{self, Kind, WhyMissing},
 };
 
 #[tokio::test]
@@ -163,7 +163,10 @@ async fn keys_that_are_missing_are_named() {
         };
         let desk = policy.at("https://api.contoso.invalid/");
         let profile = desk.program.profile("REST-Check").unwrap();
-        let missing = missing_keys(&desk.program, &profile, &desk.tenant.policy_keys);
+        let kind_of_key = Kind::of(&profile).unwrap();
+        let keys = &desk.tenant.policy_keys;
+        let missing = keys::authentication(&desk.program, &profile, kind_of_key, keys);
+        let missing = missing.unwrap_err();
         assert_eq!(missing.len(), 1, "{kind}: {missing:?}");
         assert_eq!(missing[0].id, id);
         assert_eq!(missing[0].container.as_deref(), container);
