@@ -45,6 +45,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
     thread,
+    time::Duration,
 };
 
 use actix_web::{
@@ -217,6 +218,8 @@ fn assemble(settings: Settings) -> Result<(web::Data<Tenant>, Server), StartErro
             .configure(oidc::configure)
     })
     .workers(WORKERS)
+    .keep_alive(KEPT_OPEN)
+    .client_request_timeout(SLOWEST_REQUEST)
     .disable_signals()
     .shutdown_timeout(1)
     .listen(listener)
@@ -255,6 +258,12 @@ impl Secure {
 }
 
 const WORKERS: usize = 2;
+/// Longer than clients keep theirs: whoever reuses a connection that is being
+/// closed gets an error in place of an answer.
+const KEPT_OPEN: Duration = Duration::from_secs(75);
+/// Between the connection and the request: a crowd on a busy desk takes its
+/// time.
+const SLOWEST_REQUEST: Duration = Duration::from_secs(60);
 const MAX_BODY: usize = 256 * 1024;
 
 fn checked(mut settings: Settings) -> Result<Settings, StartError> {

@@ -25,6 +25,7 @@ mod emulator;
 mod external_id;
 mod freshness;
 mod import;
+mod journeys;
 mod linking;
 mod lost_commits;
 mod oidc;

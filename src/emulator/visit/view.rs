@@ -39,6 +39,8 @@ struct Sheet<'a> {
 struct SelfAsserted<'a> {
     sheet: Sheet<'a>,
     inputs: Vec<Input>,
+    /// What Enter in a field does.
+    enter: Option<Enter>,
     cont: Option<String>,
     cancel: Option<String>,
 }
@@ -63,6 +65,13 @@ struct Provider<'a> {
     sheet: Sheet<'a>,
     inputs: Vec<Told<'a>>,
     has_email: bool,
+}
+
+/// The next thing that has to be done on a page.
+enum Enter {
+    Continue,
+    /// About the code for an address, by its action.
+    Prove(String),
 }
 
 /// A link of the page, which is a button.
@@ -130,6 +139,7 @@ enum ProofState {
 }
 
 struct ProofWords {
+    intro: String,
     send: String,
     resend: String,
     code: String,
@@ -175,18 +185,34 @@ fn self_asserted(tenant: &Tenant, visit: &Visit, form: &Form) -> String {
     let say = |id: &str, default: &str| words.ux(id).unwrap_or(default).to_owned();
     let shows = |setting: &str| profile.metadata_flag(setting).unwrap_or(true);
     let heading = words.ux("heading").or(profile.display_name());
+    let inputs = inputs(&fields, form, &words, t);
+    let cont = shows("setting.showContinueButton").then(|| say("button_continue", t.cont));
     let page = SelfAsserted {
         sheet: Sheet {
-            intro: words.ux("intro").map(str::to_owned),
+            intro: words.ux("initial_intro").map(str::to_owned),
             error: form.error.clone(),
             info: form.info.clone(),
             ..sheet(tenant, visit, heading.unwrap_or_default().to_owned())
         },
-        inputs: inputs(&fields, form, &words, t),
-        cont: shows("setting.showContinueButton").then(|| say("button_continue", t.cont)),
+        enter: cont.as_ref().map(|_| enter(&inputs)),
+        inputs,
+        cont,
         cancel: shows("setting.showCancelButton").then(|| say("button_cancel", t.cancel)),
     };
     pages::render(&page)
+}
+
+/// Nobody gets on before every address is proven.
+fn enter(inputs: &[Input]) -> Enter {
+    let proofs = inputs.iter().filter_map(|input| {
+        let action = match input.proof.as_ref()?.state {
+            ProofState::Unproven => "send-code",
+            ProofState::Sent => "verify-code",
+            ProofState::Verified => return None,
+        };
+        Some(format!("{action}:{}", input.claim))
+    });
+    proofs.map(Enter::Prove).next().unwrap_or(Enter::Continue)
 }
 
 fn unified(tenant: &Tenant, visit: &Visit, choice: &Choice) -> String {
@@ -316,6 +342,7 @@ fn input(field: &Field, form: &Form, words: &Words<'_>, t: &Texts) -> Input {
         proof: field.is_verified_email.then(|| ProofControl {
             state,
             words: ProofWords {
+                intro: say("ver_intro_msg", t.must_verify),
                 send: say("ver_but_send", t.send_code),
                 resend: say("ver_but_resend", t.send_new_code),
                 code: say("ver_input", t.code),

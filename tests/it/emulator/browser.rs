@@ -22,8 +22,13 @@ pub(crate) struct Page {
 
 impl Browser {
     pub(crate) fn new(base: &str) -> Self {
+        Self::sharing(super::http(), base)
+    }
+
+    /// One of many, whose connections are kept together.
+    pub(crate) fn sharing(http: reqwest::Client, base: &str) -> Self {
         Self {
-            http: super::http(),
+            http,
             base: base.to_owned(),
             cookies: BTreeMap::new(),
             language: "en-US",

@@ -69,6 +69,17 @@ impl Service {
     }
 
     pub(crate) async fn on(store: Store, change: impl FnOnce(&mut Setup)) -> Self {
+        // Nobody listens there: most tests bring no tokens.
+        let nowhere = "http://127.0.0.1:9/{policy}/v2.0/.well-known/openid-configuration";
+        Self::at(store, nowhere, change).await
+    }
+
+    /// A service whose tenant publishes its metadata there.
+    pub(crate) async fn at(
+        store: Store,
+        metadata_url: &str,
+        change: impl FnOnce(&mut Setup),
+    ) -> Self {
         let mut setup = Setup {
             tenant: Arc::unwrap_or_clone(business::tenant()),
             trade: business::site(CustomerType::B2b),
@@ -78,18 +89,7 @@ impl Service {
         setup.trade.client_ids = [TRADE.to_owned()].into();
         setup.shop.client_ids = [SHOP.to_owned()].into();
         change(&mut setup);
-        let running = server::start(settings(setup), store.clone(), None)
-            .await
-            .unwrap();
-        Self {
-            store,
-            url: format!("http://{}", running.address),
-            running,
-            client: Client::builder()
-                .timeout(Duration::from_secs(30))
-                .build()
-                .unwrap(),
-        }
+        Self::with(store, settings(setup, metadata_url)).await
     }
 
     /// Where the platforms call, for requests written by hand.
@@ -132,7 +132,7 @@ pub(crate) fn credential(password: &str, not_after: Option<OffsetDateTime>) -> B
     }
 }
 
-fn settings(setup: Setup) -> Settings {
+fn settings(setup: Setup, metadata_url: &str) -> Settings {
     let mut settings = Settings::default();
     settings.server.listen = ([127, 0, 0, 1], 0).into();
     settings.server.management_listen = ([127, 0, 0, 1], 0).into();
@@ -143,9 +143,7 @@ fn settings(setup: Setup) -> Settings {
     settings.providers.insert(
         setup.tenant.name.clone(),
         ProviderSettings {
-            // Nobody listens there: these tests bring no tokens.
-            metadata_url: "http://127.0.0.1:9/{policy}/v2.0/.well-known/openid-configuration"
-                .to_owned(),
+            metadata_url: metadata_url.to_owned(),
             default_policy: setup.tenant.policies[0].clone(),
             allowed_hosts: Vec::new(),
         },
