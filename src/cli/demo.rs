@@ -211,15 +211,15 @@ impl Demo {
         addresses.extend(
             [
                 ("Mock B2C tenant", format!("{tenant}/")),
-                ("  its mailbox", format!("{tenant}/__emulator/mailbox")),
-                ("  its traces", format!("{tenant}/__emulator/traces")),
+                ("  B2C mailbox", format!("{tenant}/__emulator/mailbox")),
+                ("  B2C traces", format!("{tenant}/__emulator/traces")),
                 ("Mock External ID tenant", format!("{external}/")),
                 (
-                    "  that one's mailbox",
+                    "  External ID mailbox",
                     format!("{external}/__emulator/mailbox"),
                 ),
                 (
-                    "  that one's traces",
+                    "  External ID traces",
                     format!("{external}/__emulator/traces"),
                 ),
                 ("idlink, the connector", self.service.public_url.to_string()),

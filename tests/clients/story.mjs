@@ -277,6 +277,20 @@ await chapter('with a custom policy a stranger is told so on the page, and may c
   await isLinked(page, /^US-108$/);
 });
 
+await chapter('with a custom policy, too, the word of Facebook does not do', async (page) => {
+  await begin(page, TRADE, 'custom-policy');
+  await page.click('#FacebookExchange');
+  await page.fill('#email', 'dora@nowhere.example');
+  await page.fill('#issuerUserId', 'fb-2');
+  await page.click('#continue');
+  const told = await text(page, 'main');
+  assert.match(told, /could not confirm that this email address belongs to you/);
+  assert.match(told, REFERENCE);
+  await shot(page, 'policy-blocked');
+  await page.click('#cancel');
+  assert.match(await text(page, '#notice'), /You cancelled/);
+});
+
 await chapter('with External ID the same customer signs up once more', async (page) => {
   await openSignUp(page, TRADE, 'external-id');
   await shot(page, 'external-sign-up');
@@ -309,7 +323,7 @@ await chapter('the whole way speaks Japanese to who asks for it', async (page) =
 });
 
 for (const way of ['custom-policy', 'external-id']) {
-  await chapter(`so does ${way}`, async (page) => {
+  await chapter(`a stranger reads Japanese with ${way}, too`, async (page) => {
     await page.goto(`${TRADE}?lang=ja`);
     await page.click(`#sign-in-${way}`);
     assert.equal(await page.getAttribute('html', 'lang'), 'ja');

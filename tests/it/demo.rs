@@ -178,11 +178,11 @@ async fn a_demo_prints_addresses_that_answer_and_stops_at_ctrl_c() {
         "Contoso Trade (B2B)",
         "Contoso Shop (B2C)",
         "Mock B2C tenant",
-        "its mailbox",
-        "its traces",
+        "B2C mailbox",
+        "B2C traces",
         "Mock External ID tenant",
-        "that one's mailbox",
-        "that one's traces",
+        "External ID mailbox",
+        "External ID traces",
         "its health",
     ] {
         let address = demo.address(of);
