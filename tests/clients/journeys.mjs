@@ -9,10 +9,12 @@ import { createRequire } from 'node:module';
 import { delimiter, join } from 'node:path';
 import { chromium } from 'playwright-core';
 
-const { TENANT, AUTHORIZE, TRY_IT, CALLBACK, SCREENSHOTS, CHROMIUM, PATH } = process.env;
+const { TENANT, AUTHORIZE, CALLBACK, SCREENSHOTS, CHROMIUM, PATH } = process.env;
 const PASSWORD = 'Correct-horse-1';
 const REFERENCE = /[0-9A-Z]{4}-[0-9A-Z]{4}/;
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+// On the list of policies.
+const RUN_NOW = 'a.button[href*="SignUpOrSignIn_Social"]';
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
 const DESKTOP = { viewport: { width: 1100, height: 900 } };
@@ -44,11 +46,12 @@ function chromiumPath() {
 }
 
 let failed = 0;
+let complaints = [];
 
 async function chapter(title, tell, device = DESKTOP) {
   const context = await browser.newContext({ locale: 'en-US', ...device });
   context.setDefaultTimeout(20_000);
-  const complaints = [];
+  complaints = [];
   context.on('request', (request) => {
     const isHere = [TENANT, 'data:'].some((place) => request.url().startsWith(place));
     if (!isHere) complaints.push(`asked for ${request.url()}`);
@@ -64,7 +67,7 @@ async function chapter(title, tell, device = DESKTOP) {
   const page = await context.newPage();
   try {
     await tell(page);
-    assert.deepEqual(complaints, [], 'the browser complained');
+    assert.deepEqual(complaints, [], 'there is something to complain of');
     console.log(`ok - ${title}`);
   } catch (error) {
     process.exitCode = 1;
@@ -80,13 +83,13 @@ async function chapter(title, tell, device = DESKTOP) {
 
 const text = (page, selector) => page.innerText(selector);
 
-// A picture of the page, which must fit the window and be good to use.
+// A picture of the page, which must fit the window and be of use to everybody.
 async function shot(page, name) {
   const [content, window] = await page.evaluate(() => [
     document.documentElement.scrollWidth,
     document.documentElement.clientWidth,
   ]);
-  assert.ok(content <= window, `${name} is ${content} wide in a window of ${window}`);
+  if (content > window) complaints.push(`${name} is ${content} wide in a window of ${window}`);
   await page.screenshot({ path: join(SCREENSHOTS, `journey-${name}.png`), fullPage: true });
   // The pages allow no script, so that this one comes by way of the debugger.
   const debug = await page.context().newCDPSession(page);
@@ -95,8 +98,7 @@ async function shot(page, name) {
   const { result } = await evaluate(`axe.run(document, { runOnly: ${JSON.stringify(RULES)} })`);
   const { violations } = result.value;
   await debug.detach();
-  const found = violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(' ')}`);
-  assert.deepEqual(found, [], `${name} is hard to use for some`);
+  for (const { id, nodes } of violations) complaints.push(`${name}: ${id}: ${nodes.map((node) => node.html).join(' ')}`);
 }
 
 // ------------------------------------------------------------- at the tenant
@@ -493,7 +495,9 @@ await chapter(
     await page.tap('#forgotPassword');
     await page.waitForSelector('#email_ver_but_send');
     await shot(page, 'phone-reset-address');
-    await page.goto(TRY_IT);
+    await page.goto(TENANT);
+    await shot(page, 'phone-policies');
+    await page.tap(RUN_NOW);
     await signIn(page, 'ada@northwind.example', 'Correct-horse-2');
     await page.waitForSelector('#signed-in');
     await shot(page, 'phone-signed-in');
@@ -504,13 +508,12 @@ await chapter(
 await chapter('whoever has no application is shown the claims', async (page) => {
   await page.goto(TENANT);
   await shot(page, 'policies');
-  await page.goto(TRY_IT);
+  await page.click(RUN_NOW);
   await signIn(page, 'ada@northwind.example', 'Correct-horse-2');
   await page.waitForSelector('#signed-in');
   assert.equal(await text(page, '#claim-customerId'), 'US-101');
   await shot(page, 'signed-in');
-  await page.goto(TRY_IT);
-  await page.goto(`${TRY_IT}&prompt=login`);
+  await page.click('#again-link');
   await page.click('#cancel');
   await page.waitForSelector('#not-signed-in');
   await shot(page, 'not-signed-in');
@@ -553,6 +556,8 @@ await chapter('a journey is followed from its page', async (page) => {
   await open(page);
   const [trace] = await Promise.all([page.context().waitForEvent('page'), page.click('#trace-link')]);
   await trace.waitForSelector('.waiting-note');
+  await trace.click('text=Hold it still');
+  await trace.waitForSelector('text=Watch the journey');
   await shot(trace, 'trace-waiting');
 });
 

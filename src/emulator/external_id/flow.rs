@@ -36,6 +36,10 @@ impl ExternalFlows {
         flows.find(|flow| flow.name.eq_ignore_ascii_case(name))
     }
 
+    pub(in crate::emulator) fn names(&self) -> impl Iterator<Item = &str> {
+        self.flows.iter().map(|(flow, _)| flow.name.as_str())
+    }
+
     /// What an application's people go through.
     pub(in crate::emulator) fn program_for(&self, client_id: &str) -> Option<Arc<Program>> {
         let mut flows = self.flows.iter();

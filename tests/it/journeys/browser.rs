@@ -4,7 +4,7 @@ use std::path::Path;
 
 use idlink::domain::customer::CustomerType::B2b;
 
-use super::desk::{Desk, Policy, TRY_IT, TryIt};
+use super::desk::{Desk, Policy, TRY_IT};
 use crate::clients::client;
 use crate::support::business::OnFile;
 
@@ -38,8 +38,7 @@ async fn people_go_through_our_policies_in_a_real_browser() {
     let output = client("node")
         .arg("journeys.mjs")
         .env("TENANT", format!("{}/", desk.tenant.base))
-        .env("AUTHORIZE", desk.try_it_url(TryIt::Code))
-        .env("TRY_IT", desk.try_it_url(TryIt::Shown))
+        .env("AUTHORIZE", desk.try_it_url())
         .env("CALLBACK", desk.try_it_callback())
         .env("SCREENSHOTS", Path::new(SCREENSHOTS))
         .output()

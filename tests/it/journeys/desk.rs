@@ -32,13 +32,6 @@ pub(super) const TRY_IT: &str = "e0a7c1f2-5b64-4d0e-9d38-6a1f0b7c2e55";
 /// RFC 7636, appendix B.
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-/// How the emulator's own application asks.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum TryIt {
-    Code,
-    Shown,
-}
-
 /// Where the policies of production call idlink.
 const IDLINK: &str = "https://signup.contoso.example/";
 
@@ -307,30 +300,19 @@ impl Desk {
             .into()
     }
 
-    /// The same for the emulator's own application: with a code, which nobody
-    /// redeems, or shown what it is told.
-    pub(super) fn try_it_url(&self, way: TryIt) -> String {
+    /// The same for the emulator's own application, with a code that nobody
+    /// redeems.
+    pub(super) fn try_it_url(&self) -> String {
         let endpoint = self.tenant.endpoint(self.policy, "oauth2/v2.0/authorize");
-        let callback = self.try_it_callback();
-        let usual = [
+        let parameters = [
             ("client_id", TRY_IT),
-            ("redirect_uri", &*callback),
+            ("redirect_uri", &self.try_it_callback()),
+            ("response_type", "code"),
+            ("code_challenge", CHALLENGE),
+            ("code_challenge_method", "S256"),
             ("scope", "openid"),
             ("nonce", "f7b1c0"),
         ];
-        let more = match way {
-            TryIt::Code => [
-                ("response_type", "code"),
-                ("code_challenge", CHALLENGE),
-                ("code_challenge_method", "S256"),
-            ],
-            TryIt::Shown => [
-                ("response_type", "id_token"),
-                ("response_mode", "form_post"),
-                ("state", "xyz"),
-            ],
-        };
-        let parameters = usual.iter().chain(&more);
         Url::parse_with_params(&endpoint, parameters)
             .unwrap()
             .into()
