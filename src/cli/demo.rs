@@ -1,7 +1,8 @@
-//! `idlink demo`: the whole main job on this machine, with a mock tenant and
+//! `idlink demo`: the whole main job on this machine, with mock tenants and
 //! two shops to try it in.
 
-use std::fmt::Write as _;
+mod words;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,10 +16,11 @@ use tokio::time::{Instant, sleep};
 use super::{Context, ContextError};
 use crate::config::{Problems, Settings};
 use crate::demo::place::{Place, PlaceError};
+use crate::demo::policies::{self, PoliciesError};
 use crate::demo::ports::{self, Claim, PortError, Ports};
 use crate::demo::sample::{self, SampleError};
-use crate::demo::shop::{self, Shop};
-use crate::demo::{self, DemoSite, tenant};
+use crate::demo::shop::{self, Dialect, Shop, Way};
+use crate::demo::{self, DemoSite, external, tenant};
 use crate::domain::customer::LegalEntity;
 use crate::emulator::{self, Emulator};
 use crate::server::{self, Pace, Running};
@@ -30,10 +32,10 @@ use crate::telemetry;
 /// How long another command may keep the database before we give up.
 const DATABASE_LIMIT: Duration = Duration::from_secs(10);
 
-/// Run everything on this machine: idlink, a mock tenant and two demo shops
+/// Run everything on this machine: idlink, mock tenants and two demo shops
 #[derive(Debug, Args)]
 pub(super) struct DemoCommand {
-    /// The first of five ports in a row, 0 for any free ones; counts at the
+    /// The first of six ports in a row, 0 for any free ones; counts at the
     /// first start [default: 4180, or free ones when those are taken]
     #[arg(long, value_name = "PORT")]
     port_base: Option<u16>,
@@ -53,8 +55,12 @@ pub(super) enum Failure {
         .0.display(), DATABASE_LIMIT.as_secs()
     )]
     DatabaseInUse(PathBuf),
-    #[error("{} names no site and shop of the demo any more: remove it, and it is written anew", .0.display())]
-    ForeignSettings(PathBuf),
+    #[error(
+        "{} lacks sites, tenants or policies that the demo has now, as one of an earlier version does: \
+         move it away, and it is written anew; customers and links stay",
+        .0.display()
+    )]
+    OldSettings(PathBuf),
     #[error("a demo shop could not be opened: {0}")]
     Shop(#[source] io::Error),
     #[error("signals cannot be received: {0}")]
@@ -63,6 +69,10 @@ pub(super) enum Failure {
     Place(#[from] PlaceError),
     #[error(transparent)]
     Ports(#[from] PortError),
+    #[error(transparent)]
+    Policies(#[from] PoliciesError),
+    #[error("the demo's policies could not be read: {0}")]
+    Reading(#[source] tokio::task::JoinError),
     #[error(transparent)]
     Context(#[from] ContextError),
     #[error(transparent)]
@@ -103,6 +113,7 @@ impl DemoCommand {
 struct Demo {
     shops: Vec<Shop>,
     service: Running,
+    external: Emulator,
     tenant: Emulator,
     embedded: Option<Embedded>,
     place: Place,
@@ -122,6 +133,9 @@ impl Demo {
         let file = demo::settings::file(&place, ports, &tenant::issuer(&of_tenant))?;
         let context = context.with_settings(file.clone());
         let settings = context.settings()?;
+        if !demo::settings::are_whole(&settings) {
+            return Err(Failure::OldSettings(file));
+        }
         steps.done(&format!("Settings: {}", file.display()));
 
         steps.begin("Starting PostgreSQL");
@@ -132,9 +146,16 @@ impl Demo {
         });
         prepare(&steps, &store, &settings, &file).await?;
 
-        steps.begin("Starting the mock tenant");
+        steps.begin("Starting the mock tenants");
+        let of_external = external::settings(&place, ports)?;
+        let (place, of_tenant) = with_policies(place, ports, of_tenant).await?;
         let tenant = emulator::start(of_tenant).await?;
-        steps.done(&format!("Mock tenant: {}/", tenant.base_url()));
+        steps.done(&format!("Mock B2C tenant: {}/", tenant.base_url()));
+        let external = emulator::start(of_external).await?;
+        steps.done(&format!(
+            "Mock External ID tenant: {}/",
+            external.base_url()
+        ));
         steps.begin("Starting idlink");
         let source = Some(context.source().clone());
         let service = server::start(settings, store, source).await?;
@@ -153,6 +174,7 @@ impl Demo {
         Ok(Self {
             shops,
             service,
+            external,
             tenant,
             embedded,
             place,
@@ -166,6 +188,7 @@ impl Demo {
             shop.stop().await;
         }
         self.service.stop(Pace::AtOnce).await;
+        self.external.stop().await;
         self.tenant.stop().await;
         if let Some(embedded) = self.embedded {
             embedded.stop().await?;
@@ -179,76 +202,51 @@ impl Demo {
 
     /// The addresses, and what to try.
     fn words(&self) -> String {
-        let idlink = command(self.place.data_dir());
-        let tenant = self.tenant.base_url();
-        let service = &self.service.public_url;
+        let (tenant, external) = (self.tenant.base_url(), self.external.base_url());
         let management = self.service.management_address.port();
-        let mut text = String::from("\nThe demo is running. Ctrl-C stops it.\n\n");
-        let titles = demo::SITES.map(|site| match site.kind {
-            shop::Kind::Business => format!("{} (B2B)", site.title),
-            shop::Kind::Consumer => format!("{} (B2C)", site.title),
-        });
-        let shops = self.shops.iter().map(Shop::url);
-        let addresses = titles.into_iter().zip(shops.map(str::to_owned)).chain([
-            ("Mock tenant".to_owned(), format!("{tenant}/")),
-            (
-                "  its mailbox".to_owned(),
-                format!("{tenant}/__emulator/mailbox"),
-            ),
-            ("idlink, the connector".to_owned(), service.to_string()),
-            (
-                "  its health".to_owned(),
-                format!("http://localhost:{management}/healthz"),
-            ),
-        ]);
-        for (title, address) in addresses {
-            // Writing to memory cannot fail.
-            let _ = writeln!(text, "  {title:<23}{address}");
-        }
-        text.push_str(&things_to_try(&idlink));
-        text
+        let shops = demo::SITES.iter().zip(&self.shops);
+        let mut addresses: Vec<_> = shops
+            .map(|(site, shop)| (words::title(site), shop.url().to_owned()))
+            .collect();
+        addresses.extend(
+            [
+                ("Mock B2C tenant", format!("{tenant}/")),
+                ("  its mailbox", format!("{tenant}/__emulator/mailbox")),
+                ("  its traces", format!("{tenant}/__emulator/traces")),
+                ("Mock External ID tenant", format!("{external}/")),
+                (
+                    "  that one's mailbox",
+                    format!("{external}/__emulator/mailbox"),
+                ),
+                (
+                    "  that one's traces",
+                    format!("{external}/__emulator/traces"),
+                ),
+                ("idlink, the connector", self.service.public_url.to_string()),
+                (
+                    "  its health",
+                    format!("http://localhost:{management}/healthz"),
+                ),
+            ]
+            .map(|(title, address)| (title.to_owned(), address)),
+        );
+        words::running(&addresses, &command(self.place.data_dir()))
     }
 }
 
-fn things_to_try(idlink: &str) -> String {
-    let known_trade = &sample::KNOWN_TRADE;
-    let known_shop = &sample::KNOWN_SHOP;
-    let waiting = &sample::EXISTING_ACCOUNT;
-    let (trade, shop) = (demo::TRADE.title, demo::SHOP.title);
-    format!(
-        "
-Sign up at {trade}, with any password. The code for the address is in the mailbox.
-  {trade_known:<27}customer {trade_number}: linked
-  {unknown:<27}nobody's: refused, with a reference
-  {shared_trade:<27}two customers have it: refused
-  {social:<27}with the Facebook button: an address that Facebook tells
-  {empty:<27}is not trusted, so it is refused. With Google it is linked
-Sign up at {shop}.
-  {shop_known:<27}customer {shop_number}: linked
-  {unknown:<27}nobody's: a customer is created
-  {shared_shop:<27}two customers have it: refused
-Sign in at {trade} as {waiting_email}, password {password}.
-  The account is older than linking, and customer {waiting_number} waits for approval: approve in
-  another terminal, then sign in again.
-    {idlink} customer approve {waiting_number}
-
-Look up the reference that a page shows:   {idlink} attempt show REFERENCE
-See the customer, the links, the audit:    {idlink} customer show {trade_number}
-Turn linking off and on:                   {idlink} feature disable
-",
-        trade_known = known_trade.email,
-        trade_number = known_trade.number,
-        shop_known = known_shop.email,
-        shop_number = known_shop.number,
-        unknown = "stranger@nowhere.example",
-        shared_trade = sample::SHARED_TRADE,
-        shared_shop = sample::SHARED_SHOP,
-        social = sample::SOCIAL,
-        empty = "",
-        waiting_email = waiting.email,
-        waiting_number = waiting.number,
-        password = waiting.password,
-    )
+/// Reading policies is work for the processor.
+async fn with_policies(
+    place: Place,
+    ports: Ports,
+    mut tenant: emulator::Settings,
+) -> Result<(Place, emulator::Settings)> {
+    let work = move || {
+        tenant.policies = policies::load(&place, ports, &tenant)?;
+        Ok((place, tenant))
+    };
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(Failure::Reading)?
 }
 
 /// A database that ends with us, not with a command that happens to have
@@ -272,11 +270,11 @@ async fn database(context: &Context, settings: &Settings) -> Result<(Store, Opti
 async fn prepare(steps: &Steps, store: &Store, settings: &Settings, file: &Path) -> Result<()> {
     steps.begin("Bringing the schema up to date");
     store.migrate().await?;
-    let foreign = || Failure::ForeignSettings(file.to_owned());
-    let code = LegalEntity::parse(demo::LEGAL_ENTITY).ok_or_else(foreign)?;
+    let old = || Failure::OldSettings(file.to_owned());
+    let code = LegalEntity::parse(demo::LEGAL_ENTITY).ok_or_else(old)?;
     let entities = &settings.legal_entities;
     let entity = entities.iter().find(|entity| entity.code == code);
-    let entity = entity.ok_or_else(foreign)?;
+    let entity = entity.ok_or_else(old)?;
     store.ensure_legal_entity(&code, &entity.number).await?;
     steps.done("Schema: up to date");
 
@@ -303,17 +301,63 @@ async fn prepare(steps: &Steps, store: &Store, settings: &Settings, file: &Path)
 }
 
 fn shop_settings(place: &Place, ports: Ports, site: &DemoSite) -> Result<shop::Settings> {
-    let service = ports.service();
-    let name = site.name;
+    let policies = [
+        (Dialect::CustomPolicy, demo::CUSTOM_POLICY),
+        (Dialect::UserFlow, demo::USER_FLOW),
+    ];
+    let mut ways = Vec::new();
+    for (dialect, policy) in policies {
+        ways.push(b2c_way(place, ports, site, dialect, policy)?);
+    }
+    ways.push(external_way(place, ports, site)?);
     Ok(shop::Settings {
         name: site.title.to_owned(),
         kind: site.kind,
+        ways,
+        lookup: format!("{} attempt show", command(place.data_dir())),
+    })
+}
+
+/// The site's own metadata, so that codes are redeemed at idlink.
+fn b2c_way(
+    place: &Place,
+    ports: Ports,
+    site: &DemoSite,
+    dialect: Dialect,
+    policy: &str,
+) -> Result<Way> {
+    let (service, name) = (ports.service(), site.name);
+    let desk = desk(ports.tenant());
+    Ok(Way {
+        dialect,
         metadata_url: format!(
-            "http://localhost:{service}/sites/{name}/.well-known/openid-configuration"
+            "http://localhost:{service}/sites/{name}/.well-known/openid-configuration?p={policy}"
         ),
         client_id: site.client_id.to_owned(),
         client_secret: place.secret(&site.secret_name())?,
+        mailbox: format!("{desk}/mailbox"),
+        trace: format!("{desk}/traces?client-request-id="),
     })
+}
+
+/// The tenant's own metadata: the number is in its tokens.
+fn external_way(place: &Place, ports: Ports, site: &DemoSite) -> Result<Way> {
+    let desk = desk(ports.external());
+    Ok(Way {
+        dialect: Dialect::ExternalId,
+        metadata_url: format!(
+            "{}/v2.0/.well-known/openid-configuration",
+            external::authority(ports)
+        ),
+        client_id: site.external_client_id.to_owned(),
+        client_secret: place.secret(&site.external_secret_name())?,
+        mailbox: format!("{desk}/mailbox"),
+        trace: format!("{desk}/traces?client-request-id="),
+    })
+}
+
+fn desk(port: u16) -> String {
+    format!("http://localhost:{port}/__emulator")
 }
 
 fn port(ports: Ports, site: &DemoSite) -> u16 {

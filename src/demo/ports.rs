@@ -1,4 +1,4 @@
-//! The demo's five ports, in a row. They are chosen at the first start and
+//! The demo's six ports, in a row. They are chosen at the first start and
 //! stay: links carry the tenant's issuer, and that carries its port.
 
 use std::io;
@@ -16,7 +16,7 @@ const FREE: std::ops::Range<u16> = 20_000..32_000;
 const KEPT: &str = "ports";
 const TRIES: usize = 100;
 
-/// Five ports in a row.
+/// Six ports in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ports(u16);
 
@@ -44,9 +44,9 @@ pub enum PortError {
          links carry them. For other ports, begin anew in another folder (--data-dir)"
     )]
     Settled { kept: u16 },
-    #[error("no five free ports in a row were found from {} to {}", FREE.start, FREE.end)]
+    #[error("no six free ports in a row were found from {} to {}", FREE.start, FREE.end)]
     NoneFree,
-    #[error("{0} is no port that five in a row could begin with: 1024 to 65531, or 0 for any free")]
+    #[error("{0} is no port that six in a row could begin with: 1024 to 65530, or 0 for any free")]
     NoSuchPort(u16),
     #[error(transparent)]
     Place(#[from] PlaceError),
@@ -54,7 +54,7 @@ pub enum PortError {
 
 impl Ports {
     fn starting_at(first: u16) -> Option<Self> {
-        (1024..=u16::MAX - 4)
+        (1024..=u16::MAX - 5)
             .contains(&first)
             .then_some(Self(first))
     }
@@ -79,6 +79,10 @@ impl Ports {
         self.0 + 4
     }
 
+    pub fn external(self) -> u16 {
+        self.0 + 5
+    }
+
     /// Takes them all for a moment, and keeps the shops'.
     fn claim(self) -> Result<Claim, PortError> {
         let claim = Claim {
@@ -86,9 +90,10 @@ impl Ports {
             trade: listen(self.trade(), "B2B shop")?,
             shop: listen(self.shop(), "B2C shop")?,
         };
-        listen(self.tenant(), "mock tenant")?;
+        listen(self.tenant(), "mock B2C tenant")?;
         listen(self.service(), "connector")?;
         listen(self.management(), "health and metrics")?;
+        listen(self.external(), "mock External ID tenant")?;
         Ok(claim)
     }
 }

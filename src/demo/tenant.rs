@@ -1,20 +1,22 @@
-//! The demo's mock tenant, as an administrator would have set it up.
+//! The demo's mock B2C tenant, as an administrator would have set it up: a
+//! user flow, and beside it custom policies.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::place::{Place, PlaceError};
+use super::policies::{key_names, without_tls};
 use super::ports::Ports;
 use super::sample::EXISTING_ACCOUNT;
 use super::settings::{PASSWORD, USERNAME};
-use super::{DemoSite, POLICY, SHOP, TENANT, TRADE, shop};
+use super::{DemoSite, SHOP, TENANT, TRADE, USER_FLOW, shop};
 use crate::emulator::{
-    Application, Connector, Connectors, SeedUser, SessionScope, Settings, UserFlow,
+    Application, Connector, Connectors, PolicyKey, SeedUser, SessionScope, Settings, UserFlow,
 };
 
 /// Application id of the tenant's b2c-extensions-app.
 pub const EXTENSIONS_APP_ID: &str = "a3f09c1b7d6e4c58b2e1905f4d7a6c33";
 
-/// Everything but the users that sign up.
+/// Everything but the policies, and the users that sign up.
 pub fn settings(place: &Place, ports: Ports) -> Result<Settings, PlaceError> {
     let mut settings = Settings::new(TENANT);
     settings.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, ports.tenant()));
@@ -24,6 +26,10 @@ pub fn settings(place: &Place, ports: Ports) -> Result<Settings, PlaceError> {
         application(place, &SHOP, ports.shop())?,
     ];
     settings.user_flows = vec![user_flow(place, ports)?];
+    let credentials = [USERNAME.to_owned(), place.secret(PASSWORD)?];
+    let keys = credentials.map(|secret| PolicyKey::Secret(secret.into()));
+    settings.policy_keys = key_names().into_iter().zip(keys).collect();
+    settings.rest_rules = vec![without_tls(ports)];
     settings.seed = vec![existing_account()];
     settings.state_file = Some(place.file("tenant.json"));
     Ok(settings)
@@ -39,7 +45,7 @@ pub fn issuer(settings: &Settings) -> String {
 /// The number and the link's state are ticked as application claims and not
 /// collected: they are in every token, and never in the directory.
 fn user_flow(place: &Place, ports: Ports) -> Result<UserFlow, PlaceError> {
-    let mut flow = UserFlow::new(POLICY);
+    let mut flow = UserFlow::new(USER_FLOW);
     let claims = ["extension_CustomerId", "extension_CustomerLink"];
     flow.application_claims.extend(claims.map(str::to_owned));
     // Each shop asks who is there: people try several accounts.

@@ -1,11 +1,15 @@
 //! What the policies have in common that are written for user flows, of B2C and
 //! of External ID.
 
+pub(super) mod words;
+
 use std::{fmt::Write as _, sync::Arc};
 
+use self::words::Page;
 use super::{
     audit::Dialect,
     engine::program::Program,
+    judge::MAX_STORED,
     settings::{Attribute, AttributeKind, Provider},
     text::Texts,
 };
@@ -15,11 +19,6 @@ pub(super) const SELF_ASSERTED: &str = "Web.TPEngine.Providers.SelfAssertedAttri
 pub(super) const DIRECTORY: &str = "Web.TPEngine.Providers.AzureActiveDirectoryProvider";
 pub(super) const TRANSFORMATION: &str =
     "Web.TPEngine.Providers.ClaimsTransformationProtocolProvider";
-
-/// The page that a flow begins with, and the others.
-const PAGES: &str = r#"
-<ContentDefinition Id="api.signuporsignin"><LoadUri>~/</LoadUri><RecoveryUri>~/</RecoveryUri><DataUri>urn:com:microsoft:aad:b2c:elements:contract:unifiedssp:2.1.7</DataUri></ContentDefinition>
-<ContentDefinition Id="api.localaccountsignup"><LoadUri>~/</LoadUri><RecoveryUri>~/</RecoveryUri><DataUri>urn:com:microsoft:aad:b2c:elements:contract:selfasserted:2.1.7</DataUri></ContentDefinition>"#;
 
 const TRANSFORMATIONS: &str = r#"
 <ClaimsTransformation Id="CreateAlternativeSecurityId" TransformationMethod="CreateAlternativeSecurityId">
@@ -44,6 +43,8 @@ pub(super) const SOCIAL_NAMES: [(&str, &str); 3] = [
 
 /// The parts of a policy that differ.
 pub(super) struct Parts {
+    /// Within `Localization`.
+    pub(super) localization: String,
     pub(super) claims: String,
     pub(super) profiles: String,
     /// Whole `UserJourney` elements.
@@ -54,18 +55,21 @@ pub(super) struct Parts {
 impl Parts {
     pub(super) fn text(&self, name: &str) -> String {
         let Self {
+            localization,
             claims,
             profiles,
             journeys,
             relying_party,
         } = self;
         let name = escaped(name);
+        let pages = words::content_definitions();
         format!(
             r#"<TrustFrameworkPolicy xmlns="http://schemas.microsoft.com/online/cpim/schemas/2013/06" PolicySchemaVersion="0.3.0.0" TenantId="user-flow" PolicyId="{name}" PublicPolicyUri="http://user-flow/{name}">
 <BuildingBlocks>
 <ClaimsSchema>{claims}</ClaimsSchema>
 <ClaimsTransformations>{TRANSFORMATIONS}</ClaimsTransformations>
-<ContentDefinitions>{PAGES}</ContentDefinitions>
+<ContentDefinitions>{pages}</ContentDefinitions>
+<Localization Enabled="true">{localization}</Localization>
 </BuildingBlocks>
 <ClaimsProviders><ClaimsProvider><DisplayName>User flow</DisplayName><TechnicalProfiles>
 {profiles}
@@ -99,7 +103,7 @@ impl Parts {
 
 /// Those that every flow needs for its journey.
 pub(super) fn common_claims() -> String {
-    [
+    let plain = [
         ("objectId", "Object id", "string", ""),
         ("newUser", "Account is new", "boolean", ""),
         ("accountEnabled", "Account enabled", "boolean", ""),
@@ -116,30 +120,34 @@ pub(super) fn common_claims() -> String {
         ("grant_type", "grant_type", "string", ""),
         ("signInName", "Email Address", "string", "TextBox"),
         ("password", "Password", "string", "Password"),
-        ("newPassword", "New Password", "string", "Password"),
         (
             "reenterPassword",
             "Confirm New Password",
             "string",
             "Password",
         ),
-        ("email", "Email Address", "string", "TextBox"),
     ]
-    .map(|(id, name, kind, input)| claim(id, name, kind, input))
-    .concat()
+    .map(|(id, name, kind, input)| claim(id, name, kind, &input_type(input)));
+    let restricted = [
+        ("newPassword", "New Password", "Password", STRONG_PASSWORD),
+        ("email", "Email Address", "EmailBox", ADDRESS),
+    ]
+    .map(|(id, name, input, expression)| {
+        let input = input_type(input) + &pattern(expression);
+        claim(id, name, "string", &input)
+    });
+    [plain.concat(), restricted.concat()].concat()
 }
 
+/// Three kinds of four, as the directory asks for ([`is_strong`]).
+///
+/// [`is_strong`]: super::directory::is_strong
+const STRONG_PASSWORD: &str = r"^(?:(?=.*\p{Ll})(?=.*\p{Lu})(?=.*\p{N})|(?=.*\p{Ll})(?=.*\p{Lu})(?=.*[^\p{L}\p{N}])|(?=.*\p{Ll})(?=.*\p{N})(?=.*[^\p{L}\p{N}])|(?=.*\p{Lu})(?=.*\p{N})(?=.*[^\p{L}\p{N}])).{8,64}$";
+const ADDRESS: &str = r"^(?=.{1,254}$)[^@\s\p{Cc}]+@[^@\s\p{Cc}]+$";
+const WHOLE_NUMBER: &str = r"^[+\-]?[0-9]{1,18}$";
+
+/// `input` is what is written of the control, or nothing.
 pub(super) fn claim(id: &str, name: &str, kind: &str, input: &str) -> String {
-    let input = match input {
-        "" => String::new(),
-        // A tick is the one item of the list.
-        "CheckboxMultiSelect" => format!(
-            "<UserInputType>{input}</UserInputType><Restriction><Enumeration Text=\"{}\" \
-             Value=\"true\"/></Restriction>",
-            escaped(name)
-        ),
-        input => format!("<UserInputType>{input}</UserInputType>"),
-    };
     format!(
         "<ClaimType Id=\"{}\"><DisplayName>{}</DisplayName><DataType>{kind}</DataType>{input}\
          </ClaimType>\n",
@@ -148,22 +156,45 @@ pub(super) fn claim(id: &str, name: &str, kind: &str, input: &str) -> String {
     )
 }
 
-pub(super) fn attribute_claim(attribute: &Attribute) -> String {
-    let plain = attribute.name.strip_prefix("extension_");
-    let label = attribute.label.as_deref();
-    let label = label.or(built_in_label(&attribute.name));
-    let label = label.unwrap_or(plain.unwrap_or(&attribute.name));
-    let (kind, input) = match attribute.kind {
-        AttributeKind::String => ("string", "TextBox"),
-        AttributeKind::Boolean => ("boolean", "CheckboxMultiSelect"),
-        AttributeKind::Integer => ("int", "TextBox"),
-    };
-    let input = if attribute.visible { input } else { "" };
-    claim(&attribute.name, label, kind, input)
+fn input_type(input: &str) -> String {
+    match input {
+        "" => String::new(),
+        input => format!("<UserInputType>{input}</UserInputType>"),
+    }
 }
 
-fn built_in_label(name: &str) -> Option<&'static str> {
-    Texts::for_tag("en").1.attribute(name)
+/// What it says to those who do not keep to it is among the words.
+fn pattern(expression: &str) -> String {
+    let expression = escaped(expression);
+    format!("<Restriction><Pattern RegularExpression=\"{expression}\"/></Restriction>")
+}
+
+pub(super) fn attribute_claim(attribute: &Attribute) -> String {
+    let name = &attribute.name;
+    let plain = name.strip_prefix("extension_").unwrap_or(name);
+    let (_, english) = Texts::for_tag("en");
+    let label = attribute.label.as_deref().or(english.attribute(name));
+    let label = label.unwrap_or(plain);
+    let (kind, input, restriction) = match attribute.kind {
+        AttributeKind::String => ("string", "TextBox", pattern(&stored_text())),
+        AttributeKind::Integer => ("int", "TextBox", pattern(WHOLE_NUMBER)),
+        AttributeKind::Boolean => ("boolean", "CheckboxMultiSelect", tick(label)),
+    };
+    let input = match attribute.visible {
+        true => input_type(input) + &restriction,
+        false => String::new(),
+    };
+    claim(name, label, kind, &input)
+}
+
+fn stored_text() -> String {
+    format!("^.{{0,{MAX_STORED}}}$")
+}
+
+/// A tick is the one item of a list.
+fn tick(label: &str) -> String {
+    let label = escaped(label);
+    format!("<Restriction><Enumeration Text=\"{label}\" Value=\"true\"/></Restriction>")
 }
 
 /// The attributes that are ticked, and others that the journey knows, which no
@@ -228,7 +259,7 @@ pub(super) fn provider_profiles(providers: &[Provider]) -> String {
 pub(super) fn password_profiles() -> String {
     format!(
         r#"<TechnicalProfile Id="SignIn"><DisplayName>Sign in</DisplayName>{self_asserted}
-<Metadata><Item Key="SignUpTarget">SignUpExchange</Item><Item Key="ContentDefinitionReferenceId">api.signuporsignin</Item><Item Key="IncludeClaimResolvingInClaimsHandling">true</Item><Item Key="setting.forgotPasswordLinkLocation">None</Item></Metadata>
+<Metadata><Item Key="SignUpTarget">SignUpExchange</Item><Item Key="ContentDefinitionReferenceId">{page}</Item><Item Key="IncludeClaimResolvingInClaimsHandling">true</Item><Item Key="setting.forgotPasswordLinkLocation">None</Item></Metadata>
 <InputClaims><InputClaim ClaimTypeReferenceId="signInName" DefaultValue="{{OIDC:LoginHint}}" AlwaysUseDefaultValue="true"/></InputClaims>
 <OutputClaims><OutputClaim ClaimTypeReferenceId="signInName" Required="true"/><OutputClaim ClaimTypeReferenceId="password" Required="true"/><OutputClaim ClaimTypeReferenceId="objectId"/><OutputClaim ClaimTypeReferenceId="authenticationSource"/></OutputClaims>
 <ValidationTechnicalProfiles><ValidationTechnicalProfile ReferenceId="Password"/></ValidationTechnicalProfiles>
@@ -238,6 +269,7 @@ pub(super) fn password_profiles() -> String {
 <OutputClaims><OutputClaim ClaimTypeReferenceId="objectId" PartnerClaimType="oid"/><OutputClaim ClaimTypeReferenceId="authenticationSource" DefaultValue="localAccountAuthentication"/></OutputClaims></TechnicalProfile>
 "#,
         self_asserted = proprietary(SELF_ASSERTED),
+        page = Page::SignIn.id(),
     )
 }
 
@@ -429,16 +461,17 @@ pub(super) fn choice(providers: &[Provider], local: Local) -> String {
         })
         .collect();
     let known = exists("objectId");
+    let page = Page::SignIn.id();
     match local {
         Local::Offered => format!(
-            "Type=\"CombinedSignInAndSignUp\" ContentDefinitionReferenceId=\"api.signuporsignin\">\
+            "Type=\"CombinedSignInAndSignUp\" ContentDefinitionReferenceId=\"{page}\">\
              <Preconditions>{known}</Preconditions><ClaimsProviderSelections>{providers}<ClaimsProviderSelection \
              ValidationClaimsExchangeId=\"SignInExchange\"/></ClaimsProviderSelections>\
              <ClaimsExchanges><ClaimsExchange Id=\"SignInExchange\" \
              TechnicalProfileReferenceId=\"SignIn\"/></ClaimsExchanges>"
         ),
         Local::None => format!(
-            "Type=\"ClaimsProviderSelection\" ContentDefinitionReferenceId=\"api.signuporsignin\">\
+            "Type=\"ClaimsProviderSelection\" ContentDefinitionReferenceId=\"{page}\">\
              <Preconditions>{known}</Preconditions><ClaimsProviderSelections DisplayOption=\"ShowSingleProvider\">{providers}\
              </ClaimsProviderSelections>"
         ),

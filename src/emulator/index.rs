@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, http::StatusCode};
 use askama::Template;
 
 use super::{
-    Application,
+    Application, EntraIssuer, TokenVersion,
     audit::Dialect,
     desk::{Desk, SourceLink},
     pages,
@@ -58,8 +58,8 @@ pub(super) fn rendered(tenant: &Tenant) -> String {
     pages::render(&Index {
         desk: Desk::new(tenant),
         tenant_id: tenant.id.to_string(),
-        policies: programs(tenant, Dialect::CustomPolicy),
-        external: programs(tenant, Dialect::ExternalId),
+        policies: policies(tenant),
+        external: external(tenant),
         refused: tenant.refused.iter().map(refused).collect(),
         flows: flows.map(|flow| row(tenant, &flow.name)).collect(),
         applications: &tenant.applications,
@@ -77,10 +77,23 @@ fn counts(tenant: &Tenant) -> Counts {
     }
 }
 
-fn programs(tenant: &Tenant, dialect: Dialect) -> Vec<PolicyRow<'_>> {
+/// Flows of External ID have an application each, and one address for all.
+fn external(tenant: &Tenant) -> Vec<PolicyRow<'_>> {
+    let issuer = tenant.entra_issuer(EntraIssuer::ExternalId, TokenVersion::V2);
+    let names = tenant.external.names();
+    names
+        .map(|name| PolicyRow {
+            metadata: format!("{issuer}/.well-known/openid-configuration"),
+            run_now: None,
+            ..row(tenant, name)
+        })
+        .collect()
+}
+
+fn policies(tenant: &Tenant) -> Vec<PolicyRow<'_>> {
     let served = tenant.programs.values();
-    let of_dialect = served.filter(|program| program.dialect == dialect);
-    of_dialect
+    let by_authors = served.filter(|program| program.dialect == Dialect::CustomPolicy);
+    by_authors
         .map(|program| {
             let place = program.place(&program.effective.root);
             PolicyRow {

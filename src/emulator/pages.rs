@@ -8,6 +8,7 @@ use actix_web::{
 use askama::Template;
 
 use super::{
+    engine::context::Context,
     state::{Mail, Tenant},
     text::Texts,
 };
@@ -17,6 +18,8 @@ pub(super) struct Frame<'a> {
     pub(super) lang: &'static str,
     pub(super) t: &'static Texts,
     pub(super) tenant: &'a str,
+    /// The journey that it is a page of, where it ended one.
+    pub(super) journey: Option<&'a str>,
 }
 
 impl<'a> Frame<'a> {
@@ -26,6 +29,15 @@ impl<'a> Frame<'a> {
             lang,
             t,
             tenant: &tenant.domain,
+            journey: None,
+        }
+    }
+
+    /// The same of a page that a journey ended on.
+    fn after(self, context: &'a Context) -> Self {
+        Self {
+            journey: Some(&context.journey_id),
+            ..self
         }
     }
 }
@@ -88,8 +100,14 @@ pub(super) fn html(status: StatusCode, page: String) -> HttpResponse {
         .body(page)
 }
 
-pub(super) fn block(tenant: &Tenant, tag: &str, title: Option<&str>, message: &str) -> String {
-    let frame = Frame::new(tenant, tag);
+/// Where a journey ended because somebody said so.
+pub(super) fn block(
+    tenant: &Tenant,
+    context: &Context,
+    title: Option<&str>,
+    message: &str,
+) -> String {
+    let frame = Frame::new(tenant, &context.tag).after(context);
     let title = title.unwrap_or(frame.t.blocked);
     render(&Block {
         frame,
@@ -104,15 +122,21 @@ pub(super) fn technical(
     tag: &str,
     description: &str,
 ) -> HttpResponse {
-    html(status, technical_page(tenant, tag, description))
+    html(status, technical_page(Frame::new(tenant, tag), description))
+}
+
+/// Where a journey ended because something went wrong.
+pub(super) fn broken_off(tenant: &Tenant, context: &Context, description: &str) -> String {
+    let frame = Frame::new(tenant, &context.tag).after(context);
+    technical_page(frame, description)
 }
 
 /// `description` is "CODE: text", then lines of details.
-pub(super) fn technical_page(tenant: &Tenant, tag: &str, description: &str) -> String {
+fn technical_page(frame: Frame<'_>, description: &str) -> String {
     let (first, details) = description.split_once("\r\n").unwrap_or((description, ""));
     let (code, text) = first.split_once(": ").unwrap_or(("", first));
     render(&Technical {
-        frame: Frame::new(tenant, tag),
+        frame,
         code,
         text,
         details,

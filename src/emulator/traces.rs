@@ -22,7 +22,7 @@ use actix_web::{
 };
 use askama::Template;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use self::{
     summary::{Outcome, Summary},
@@ -39,6 +39,10 @@ use super::{
 };
 
 const MAX_TRACES: usize = 500;
+
+/// What client libraries send along with an authorization request, so that it
+/// can be found again.
+const REQUEST_ID: &str = "client-request-id";
 
 pub(super) fn configure(app: &mut web::ServiceConfig) {
     app.route("/desk.css", web::get().to(style))
@@ -85,6 +89,8 @@ struct Filter {
     policy: Option<String>,
     outcome: Option<Outcome>,
     limit: Option<usize>,
+    /// By which an application finds its journey again.
+    request_id: Option<String>,
 }
 
 impl Filter {
@@ -104,6 +110,7 @@ impl Filter {
             policy: query.trimmed("policy").map(str::to_owned),
             outcome,
             limit,
+            request_id: query.trimmed(REQUEST_ID).map(str::to_owned),
         })
     }
 
@@ -116,6 +123,10 @@ impl Filter {
                 && self
                     .outcome
                     .is_none_or(|outcome| outcome == Outcome::of(trace))
+                && self.request_id.as_deref().is_none_or(|id| {
+                    let own = trace.request.get(REQUEST_ID);
+                    own.and_then(Value::as_str) == Some(id)
+                })
         });
         wanted
             .take(self.limit.unwrap_or(MAX_TRACES))
@@ -130,6 +141,7 @@ impl Filter {
             ("policy", self.policy.clone()),
             ("outcome", outcome),
             ("limit", limit),
+            (REQUEST_ID, self.request_id.clone()),
         ];
         let pairs: Vec<_> = pairs
             .into_iter()
@@ -146,7 +158,11 @@ async fn traces(tenant: web::Data<Tenant>, request: HttpRequest) -> HttpResponse
         Err(text) => return refused(StatusCode::BAD_REQUEST, text),
     };
     let found = filter.of(&tenant);
-    match wants_page(&request, &query) {
+    let is_page = wants_page(&request, &query);
+    if let (true, Some(_), [only]) = (is_page, &filter.request_id, found.as_slice()) {
+        return pages::see(&format!("/__emulator/traces/{}", only.id));
+    }
+    match is_page {
         true => pages::html(StatusCode::OK, list(&tenant, &filter, &found)),
         false => HttpResponse::Ok().json(found),
     }

@@ -238,14 +238,11 @@ impl Visit {
             }
             End::Technical(error) => {
                 let description = error.described(context.correlation_id, now);
-                Outcome::Page(pages::technical_page(tenant, &context.tag, &description))
+                Outcome::Page(pages::broken_off(tenant, context, &description))
             }
-            End::Blocked { title, message } => Outcome::Page(pages::block(
-                tenant,
-                &context.tag,
-                title.as_deref(),
-                &message,
-            )),
+            End::Blocked { title, message } => {
+                Outcome::Page(pages::block(tenant, context, title.as_deref(), &message))
+            }
             End::Issued(issued) => self.issue(tenant, issued),
         }
     }

@@ -9,7 +9,7 @@ import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { chromium, devices } from 'playwright-core';
 
-const { TRADE, SHOP, TENANT, IDLINK, DATA_DIR, SCREENSHOTS, CHROMIUM, PATH } = process.env;
+const { TRADE, SHOP, TENANT, EXTERNAL, IDLINK, DATA_DIR, SCREENSHOTS, CHROMIUM, PATH } = process.env;
 const PASSWORD = 'Correct-horse-1';
 const REFERENCE = /[0-9A-Z]{4}-[0-9A-Z]{4}/;
 
@@ -70,18 +70,24 @@ const text = (page, selector) => page.innerText(selector);
 
 // ------------------------------------------------------------- at the tenant
 
-async function openSignUp(page, shop) {
+const TENANTS = { 'custom-policy': TENANT, 'user-flow': TENANT, 'external-id': EXTERNAL };
+
+async function begin(page, shop, way = 'user-flow') {
   await page.goto(shop);
-  await page.click('#sign-in');
+  await page.click(`#sign-in-${way}`);
+}
+
+async function openSignUp(page, shop, way) {
+  await begin(page, shop, way);
   await page.click('#createAccount');
 }
 
 // Types the address, and proves it with the code that was sent there.
-async function proveAddress(page, email) {
+async function proveAddress(page, email, way = 'user-flow') {
   await page.fill('#email', email);
   await page.click('#email_ver_but_send');
   const mailbox = await page.context().newPage();
-  await mailbox.goto(`${TENANT}__emulator/mailbox?address=${encodeURIComponent(email)}`);
+  await mailbox.goto(`${TENANTS[way]}__emulator/mailbox?address=${encodeURIComponent(email)}`);
   const code = await text(mailbox, '.mail:first-child .code');
   await mailbox.close();
   await page.fill('#email_ver_input', code);
@@ -89,18 +95,24 @@ async function proveAddress(page, email) {
   await page.waitForSelector('#email_ver_but_edit');
 }
 
-async function signUp(page, shop, email, name) {
-  await openSignUp(page, shop);
-  await proveAddress(page, email);
+// What is asked for once the address is proven. External ID asks on a page of
+// its own.
+async function giveDetails(page, name, way) {
+  if (way === 'external-id') await page.click('#continue');
   await page.fill('#newPassword', PASSWORD);
   await page.fill('#reenterPassword', PASSWORD);
   await page.fill('#displayName', name);
   await page.click('#continue');
 }
 
-async function signIn(page, shop, email, password) {
-  await page.goto(shop);
-  await page.click('#sign-in');
+async function signUp(page, shop, email, name, way) {
+  await openSignUp(page, shop, way);
+  await proveAddress(page, email, way);
+  await giveDetails(page, name, way);
+}
+
+async function signIn(page, shop, email, password, way) {
+  await begin(page, shop, way);
   await page.fill('#signInName', email);
   await page.fill('#password', password);
   await page.click('#next');
@@ -197,8 +209,7 @@ await chapter('an address that two customers share is blocked at both shops', as
 });
 
 async function comeThrough(page, provider, email, subject) {
-  await page.goto(TRADE);
-  await page.click('#sign-in');
+  await begin(page, TRADE);
   await page.click(`[id="${provider}"]`);
   await page.fill('#email', email);
   await page.fill('#issuerUserId', subject);
@@ -241,25 +252,75 @@ await chapter('who signed up while linking was off is linked after approval', as
   await isLinked(page, /^US-301$/);
 });
 
+await chapter('with a custom policy the account of the user flow signs in, and is the same customer', async (page) => {
+  await signIn(page, TRADE, 'ada@northwind.example', PASSWORD, 'custom-policy');
+  await isLinked(page, /^US-101$/);
+  await shot(page, 'shop-custom-policy');
+  await page.goto(await page.getAttribute('#trace-link', 'href'));
+  assert.match(page.url(), /__emulator\/traces\//);
+  await shot(page, 'trace-custom-policy');
+});
+
+await chapter('with a custom policy a stranger is told so on the page, and may correct the address', async (page) => {
+  await signUp(page, TRADE, 'stranger@elsewhere.example', 'A Stranger', 'custom-policy');
+  const message = await text(page, '#claimVerificationServerError');
+  assert.match(message, /could not find a customer account at Contoso Trade/);
+  await shot(page, 'policy-refused');
+  const reference = message.match(REFERENCE)[0];
+  assert.match(await idlink('attempt', 'show', reference), /CommerceIdentityNotFound/);
+  await page.click('#email_ver_but_edit');
+  await proveAddress(page, 'ines@adatum.example', 'custom-policy');
+  await giveDetails(page, 'Ines Moreau', 'custom-policy');
+  await isLinked(page, /^US-108$/);
+});
+
+await chapter('with External ID the same customer signs up once more', async (page) => {
+  await openSignUp(page, TRADE, 'external-id');
+  await shot(page, 'external-sign-up');
+  await signUp(page, TRADE, 'ada@northwind.example', 'Ada Lindqvist', 'external-id');
+  await isLinked(page, /^US-101$/);
+  await shot(page, 'shop-external-id');
+  await page.goto(await page.getAttribute('#trace-link', 'href'));
+  await shot(page, 'trace-external-id');
+});
+
+await chapter('with External ID a stranger is blocked at the B2B shop, and becomes a customer at the other', async (page) => {
+  await signUp(page, TRADE, 'wanderer@nowhere.example', 'Wim Wanderer', 'external-id');
+  await isBlocked(page, /could not find a customer account at Contoso Trade/);
+  await shot(page, 'external-block-page');
+  await signUp(page, SHOP, 'wanderer@nowhere.example', 'Wim Wanderer', 'external-id');
+  await isLinked(page, /^C\d{6}$/);
+});
+
 await chapter('the whole way speaks Japanese to who asks for it', async (page) => {
   await page.goto(`${TRADE}?lang=ja`);
   await shot(page, 'shop-japanese');
-  await page.click('#sign-in');
+  await page.click('#sign-in-user-flow');
   assert.match(page.url(), /journey/);
   assert.equal(await page.getAttribute('html', 'lang'), 'ja');
   await page.click('#createAccount');
   await proveAddress(page, 'shiranai@nowhere.example');
-  await page.fill('#newPassword', PASSWORD);
-  await page.fill('#reenterPassword', PASSWORD);
-  await page.fill('#displayName', '見知らぬ人');
-  await page.click('#continue');
+  await giveDetails(page, '見知らぬ人');
   await isBlocked(page, /お客様情報がContoso Tradeに見つかりませんでした/);
   await shot(page, 'tenant-block-page-japanese');
 });
 
+for (const way of ['custom-policy', 'external-id']) {
+  await chapter(`so does ${way}`, async (page) => {
+    await page.goto(`${TRADE}?lang=ja`);
+    await page.click(`#sign-in-${way}`);
+    assert.equal(await page.getAttribute('html', 'lang'), 'ja');
+    await page.click('#createAccount');
+    await proveAddress(page, `shiranai-${way}@nowhere.example`, way);
+    await giveDetails(page, '見知らぬ人', way);
+    const message = await text(page, '#claimVerificationServerError, #block-message');
+    assert.match(message, /お客様情報がContoso Tradeに見つかりませんでした/);
+    await shot(page, `japanese-${way}`);
+  });
+}
+
 await chapter('who cancels comes back to the shop', async (page) => {
-  await page.goto(SHOP);
-  await page.click('#sign-in');
+  await begin(page, SHOP);
   await page.click('#cancel');
   assert.match(await text(page, '#notice'), /You cancelled/);
 });
@@ -282,7 +343,7 @@ await chapter(
   async (page) => {
     await page.goto(SHOP);
     await fitsTheWindow(page, 'phone-shop');
-    await page.click('#sign-in');
+    await page.click('#sign-in-user-flow');
     await fitsTheWindow(page, 'phone-sign-in');
     await signUp(page, SHOP, 'nora@lakeside.example', 'Nora Weiss');
     await isLinked(page, /^US-202$/);

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use idlink::demo::shop::{self, Shop};
+use idlink::demo::shop::{self, Dialect, Shop, Way};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -24,6 +24,8 @@ use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::support::postgres::new_folder;
+
+mod ways;
 
 const IDLINK: &str = env!("CARGO_BIN_EXE_idlink");
 
@@ -175,8 +177,12 @@ async fn a_demo_prints_addresses_that_answer_and_stops_at_ctrl_c() {
     for of in [
         "Contoso Trade (B2B)",
         "Contoso Shop (B2C)",
-        "Mock tenant",
+        "Mock B2C tenant",
         "its mailbox",
+        "its traces",
+        "Mock External ID tenant",
+        "that one's mailbox",
+        "that one's traces",
         "its health",
     ] {
         let address = demo.address(of);
@@ -199,7 +205,7 @@ async fn a_second_start_goes_on_where_the_first_one_stopped() {
     run_well(&folder, &["customer", "approve", "US-105"]).await;
     run_well(&folder, &["customer", "block", "US-101"]).await;
     run_well(&folder, &["feature", "disable"]).await;
-    let users = format!("{}__emulator/users", first.address("Mock tenant"));
+    let users = format!("{}__emulator/users", first.address("Mock B2C tenant"));
     let before = reqwest::get(&users).await.unwrap().text().await.unwrap();
     first.interrupt().await;
 
@@ -233,6 +239,31 @@ async fn the_demos_settings_serve_other_commands_too() {
     let shown = run_well(&folder, &["--config", file, "customer", "show", "US-201"]).await;
     assert!(shown.starts_with("customer US-201: active"), "{shown}");
     demo.interrupt().await;
+}
+
+#[tokio::test]
+async fn settings_of_an_earlier_version_are_told_from_ones_that_will_do() {
+    let folder = new_folder("demo");
+    Demo::start(&folder).await.interrupt().await;
+    let file = folder.join("demo.toml");
+    let whole = fs::read_to_string(&file).unwrap();
+    // One site and one policy, as they were before there were three ways in.
+    let begins = whole.find("[sites.trade-external]").unwrap();
+    let ends = whole.find("[sites.shop]").unwrap();
+    let without_site = format!("{}{}", &whole[..begins], &whole[ends..]);
+    let without_policy = whole.replace(", \"B2C_1A_Idlink_SignUpOrSignIn_Social\"", "");
+    for text in [without_site, without_policy] {
+        assert_ne!(text, whole);
+        fs::write(&file, text).unwrap();
+        let output = run(&folder, &["demo"]).await;
+        assert!(!output.status.success());
+        let complaint = String::from_utf8(output.stderr).unwrap();
+        assert!(complaint.contains("demo.toml"), "{complaint}");
+        assert!(complaint.contains("move it away"), "{complaint}");
+    }
+    fs::remove_file(&file).unwrap();
+    Demo::start(&folder).await.interrupt().await;
+    assert_eq!(fs::read_to_string(&file).unwrap(), whole);
 }
 
 #[tokio::test]
@@ -275,7 +306,11 @@ async fn a_killed_demo_leaves_no_postgres_behind() {
 
 /// What the stand-in's tenant signs: nothing, as a shop need not check it.
 fn id_token(issuer: &str, nonce: &str) -> String {
-    let claims = json!({
+    id_token_with(issuer, nonce, &json!({}))
+}
+
+fn id_token_with(issuer: &str, nonce: &str, more: &Value) -> String {
+    let mut claims = json!({
         "iss": issuer,
         "aud": "shop-client",
         "nonce": nonce,
@@ -283,12 +318,15 @@ fn id_token(issuer: &str, nonce: &str) -> String {
         "name": "Ada <b>Lindqvist</b>",
         "emails": ["ada@northwind.example"],
     });
+    let more = more.as_object().unwrap().clone();
+    claims.as_object_mut().unwrap().extend(more);
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     format!("{}.{}.", part(&json!({ "alg": "none" })), part(&claims))
 }
 
 /// A shop, and a browser in front of it that follows no redirect.
 struct Counter {
+    way: &'static str,
     stand_in: MockServer,
     shop: Shop,
     browser: reqwest::Client,
@@ -302,6 +340,10 @@ struct Begun {
 
 impl Counter {
     async fn open() -> Self {
+        Self::with(Dialect::UserFlow).await
+    }
+
+    async fn with(dialect: Dialect) -> Self {
         let stand_in = MockServer::start().await;
         let uri = stand_in.uri();
         let metadata = json!({
@@ -317,9 +359,15 @@ impl Counter {
         let settings = shop::Settings {
             name: "A shop".to_owned(),
             kind: shop::Kind::Consumer,
-            metadata_url: format!("{uri}/metadata"),
-            client_id: "shop-client".to_owned(),
-            client_secret: "shop-secret".to_owned(),
+            ways: vec![Way {
+                dialect,
+                metadata_url: format!("{uri}/metadata"),
+                client_id: "shop-client".to_owned(),
+                client_secret: "shop-secret".to_owned(),
+                mailbox: format!("{uri}/mailbox"),
+                trace: format!("{uri}/traces?id="),
+            }],
+            lookup: "idlink attempt show".to_owned(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let browser = reqwest::Client::builder()
@@ -327,6 +375,7 @@ impl Counter {
             .build()
             .unwrap();
         Self {
+            way: dialect.name(),
             stand_in,
             shop: shop::start(settings, listener).unwrap(),
             browser,
@@ -340,7 +389,7 @@ impl Counter {
     }
 
     async fn begin(&self) -> Begun {
-        let response = self.get("sign-in", "").await;
+        let response = self.get(&format!("sign-in/{}", self.way), "").await;
         assert_eq!(response.status(), StatusCode::SEE_OTHER);
         let sent = Url::parse(&header(&response, "location")).unwrap();
         Begun {
@@ -408,6 +457,31 @@ async fn a_shop_sends_what_openid_connect_and_idlink_want() {
     // The sign-in has ended: its code serves nobody a second time.
     let again = counter.come_back(&begun).await;
     assert_eq!(again.status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_shop_finds_external_ids_number_in_the_token() {
+    let counter = Counter::with(Dialect::ExternalId).await;
+    let begun = counter.begin().await;
+    assert_eq!(begun.sent["scope"], "openid profile email");
+    let issuer = counter.stand_in.uri();
+    let told = json!({ "customerId": "US-101", "customerLink": "linked" });
+    let token = id_token_with(&issuer, &begun.sent["nonce"], &told);
+    counter
+        .answer_token(200, json!({ "id_token": token }))
+        .await;
+    let back = counter.come_back(&begun).await;
+    let home = counter.get("", &first_cookie(&back)).await;
+    let home = home.text().await.unwrap();
+    assert!(home.contains(">US-101<"), "{home}");
+    assert!(home.contains("data-link=\"linked\""), "{home}");
+    let requests = counter.stand_in.received_requests().await.unwrap();
+    let posted = requests
+        .iter()
+        .find(|request| request.url.path() == "/token");
+    let form = String::from_utf8(posted.unwrap().body.clone()).unwrap();
+    // The tenant's own endpoint: nothing in it is for idlink.
+    assert!(!form.contains("ui_locales"), "{form}");
 }
 
 #[tokio::test]

@@ -266,3 +266,114 @@ fn nothing_to_walk_through_is_an_error() {
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.contains("no relying party has B2C_1A_None"), "{told}");
 }
+
+/// Signs up at a link that names no exchange of the next step, to a page whose
+/// validation looks at what only its input claims hold.
+const SMALL: &str = r#"<TrustFrameworkPolicy
+  xmlns="http://schemas.microsoft.com/online/cpim/schemas/2013/06"
+  PolicySchemaVersion="0.3.0.0" TenantId="yourtenant.onmicrosoft.com" PolicyId="B2C_1A_Small"
+  PublicPolicyUri="http://yourtenant.onmicrosoft.com/B2C_1A_Small">
+  <BuildingBlocks>
+    <ClaimsSchema>
+      <ClaimType Id="signInName"><DisplayName>Name</DisplayName><DataType>string</DataType><UserInputType>TextBox</UserInputType></ClaimType>
+      <ClaimType Id="password"><DisplayName>Password</DisplayName><DataType>string</DataType><UserInputType>Password</UserInputType></ClaimType>
+      <ClaimType Id="nickname"><DisplayName>Nickname</DisplayName><DataType>string</DataType><UserInputType>TextBox</UserInputType>
+        <Restriction><Pattern RegularExpression="^N-[0-9]{4}$" HelpText="N-1234"/></Restriction></ClaimType>
+      <ClaimType Id="given"><DisplayName>Given</DisplayName><DataType>string</DataType></ClaimType>
+      <ClaimType Id="found"><DisplayName>Found</DisplayName><DataType>string</DataType></ClaimType>
+    </ClaimsSchema>
+    <ClaimsTransformations>
+      <ClaimsTransformation Id="LookUp" TransformationMethod="LookupValue">
+        <InputClaims><InputClaim ClaimTypeReferenceId="given" TransformationClaimType="inputParameterId"/></InputClaims>
+        <InputParameters><InputParameter Id="x" DataType="string" Value="y"/></InputParameters>
+        <OutputClaims><OutputClaim ClaimTypeReferenceId="found" TransformationClaimType="outputClaim"/></OutputClaims>
+      </ClaimsTransformation>
+    </ClaimsTransformations>
+    <ContentDefinitions>
+      <ContentDefinition Id="page"><LoadUri>~/tenant/templates/AzureBlue/selfAsserted.cshtml</LoadUri>
+        <RecoveryUri>~/common/default_page_error.html</RecoveryUri>
+        <DataUri>urn:com:microsoft:aad:b2c:elements:contract:selfasserted:2.1.7</DataUri></ContentDefinition>
+    </ContentDefinitions>
+  </BuildingBlocks>
+  <ClaimsProviders>
+    <ClaimsProvider>
+      <DisplayName>Small</DisplayName>
+      <TechnicalProfiles>
+        <TechnicalProfile Id="SignIn">
+          <DisplayName>Sign in</DisplayName>
+          <Protocol Name="Proprietary" Handler="Web.TPEngine.Providers.SelfAssertedAttributeProvider, Web.TPEngine"/>
+          <Metadata><Item Key="SignUpTarget">SignUpExchange</Item></Metadata>
+          <OutputClaims><OutputClaim ClaimTypeReferenceId="signInName" Required="true"/><OutputClaim ClaimTypeReferenceId="password" Required="true"/></OutputClaims>
+        </TechnicalProfile>
+        <TechnicalProfile Id="SignUp">
+          <DisplayName>Sign up</DisplayName>
+          <Protocol Name="Proprietary" Handler="Web.TPEngine.Providers.SelfAssertedAttributeProvider, Web.TPEngine"/>
+          <Metadata><Item Key="ContentDefinitionReferenceId">page</Item></Metadata>
+          <InputClaims><InputClaim ClaimTypeReferenceId="given" DefaultValue="x"/></InputClaims>
+          <OutputClaims><OutputClaim ClaimTypeReferenceId="nickname" Required="true"/><OutputClaim ClaimTypeReferenceId="found"/></OutputClaims>
+          <ValidationTechnicalProfiles><ValidationTechnicalProfile ReferenceId="Check"/></ValidationTechnicalProfiles>
+        </TechnicalProfile>
+        <TechnicalProfile Id="Check">
+          <DisplayName>Check</DisplayName>
+          <Protocol Name="Proprietary" Handler="Web.TPEngine.Providers.ClaimsTransformationProtocolProvider, Web.TPEngine"/>
+          <OutputClaims><OutputClaim ClaimTypeReferenceId="found"/></OutputClaims>
+          <OutputClaimsTransformations><OutputClaimsTransformation ReferenceId="LookUp"/></OutputClaimsTransformations>
+        </TechnicalProfile>
+        <TechnicalProfile Id="JwtIssuer">
+          <DisplayName>Issuer</DisplayName>
+          <Protocol Name="None"/>
+          <OutputTokenFormat>JWT</OutputTokenFormat>
+        </TechnicalProfile>
+      </TechnicalProfiles>
+    </ClaimsProvider>
+  </ClaimsProviders>
+  <UserJourneys>
+    <UserJourney Id="J">
+      <OrchestrationSteps>
+        <OrchestrationStep Order="1" Type="CombinedSignInAndSignUp" ContentDefinitionReferenceId="page">
+          <ClaimsProviderSelections><ClaimsProviderSelection ValidationClaimsExchangeId="SignInExchange"/></ClaimsProviderSelections>
+          <ClaimsExchanges><ClaimsExchange Id="SignInExchange" TechnicalProfileReferenceId="SignIn"/></ClaimsExchanges>
+        </OrchestrationStep>
+        <OrchestrationStep Order="2" Type="ClaimsExchange">
+          <ClaimsExchanges><ClaimsExchange Id="AnotherExchange" TechnicalProfileReferenceId="SignUp"/></ClaimsExchanges>
+        </OrchestrationStep>
+        <OrchestrationStep Order="3" Type="SendClaims" CpimIssuerTechnicalProfileReferenceId="JwtIssuer"/>
+      </OrchestrationSteps>
+    </UserJourney>
+  </UserJourneys>
+  <RelyingParty>
+    <DefaultUserJourney ReferenceId="J"/>
+    <TechnicalProfile Id="PolicyProfile">
+      <DisplayName>PolicyProfile</DisplayName>
+      <Protocol Name="OpenIdConnect"/>
+      <OutputClaims>
+        <OutputClaim ClaimTypeReferenceId="nickname" PartnerClaimType="sub"/>
+        <OutputClaim ClaimTypeReferenceId="found"/>
+      </OutputClaims>
+      <SubjectNamingInfo ClaimType="sub"/>
+    </TechnicalProfile>
+  </RelyingParty>
+</TrustFrameworkPolicy>
+"#;
+
+#[test]
+fn what_public_samples_rely_on_runs() {
+    let folder = Folder::new();
+    folder.write("Small.xml", SMALL);
+    let story = folder.write(
+        "small.toml",
+        r#"
+        [[story]]
+        title = "Small"
+        policy = "B2C_1A_Small"
+        folder = ""
+        [[story.happy]]
+        about = "The robot makes up what the pattern asks for"
+        token = { sub = "N-1111", found = "y" }
+        "#,
+    );
+    let story = story.display().to_string();
+    let (code, report) = report(&folder.0, &["--stories", story.as_str()]);
+    assert_eq!(code, Some(0), "{report:#}");
+    assert_eq!(report["parties"][0]["verdict"], "completes");
+}

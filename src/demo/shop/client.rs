@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use url::Url;
 
-use super::Settings;
 use super::visitors::{Begun, Visitor};
+use super::way::Way;
 
 /// A little longer than idlink gives itself for an exchange.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -76,16 +76,16 @@ impl From<reqwest::Error> for Trouble {
 }
 
 impl Client {
-    pub(super) fn new(settings: &Settings, redirect_uri: String) -> reqwest::Result<Self> {
+    pub(super) fn new(way: &Way, redirect_uri: String) -> reqwest::Result<Self> {
         Ok(Self {
             http: reqwest::Client::builder()
                 .redirect(reqwest::redirect::Policy::none())
                 .no_proxy()
                 .timeout(PATIENCE)
                 .build()?,
-            metadata_url: settings.metadata_url.clone(),
-            client_id: settings.client_id.clone(),
-            client_secret: settings.client_secret.clone(),
+            metadata_url: way.metadata_url.clone(),
+            client_id: way.client_id.clone(),
+            client_secret: way.client_secret.clone(),
             redirect_uri,
         })
     }
@@ -108,12 +108,13 @@ impl Client {
             .append_pair("client_id", &self.client_id)
             .append_pair("response_type", "code")
             .append_pair("redirect_uri", &self.redirect_uri)
-            .append_pair("scope", "openid")
+            .append_pair("scope", begun.dialect.scope())
             .append_pair("state", &begun.state)
             .append_pair("nonce", &begun.nonce)
             .append_pair("code_challenge", &URL_SAFE_NO_PAD.encode(challenge))
             .append_pair("code_challenge_method", "S256")
-            .append_pair("ui_locales", begun.language);
+            .append_pair("ui_locales", begun.language)
+            .append_pair("client-request-id", &begun.request_id);
         Ok(address)
     }
 
@@ -136,20 +137,18 @@ impl Client {
         Some(address)
     }
 
-    /// Redeems a code. `nonce` and `ui_locales` are for idlink: it checks the
-    /// one, and speaks the other when it has to refuse.
+    /// Redeems a code.
     pub(super) async fn redeem(&self, code: &str, begun: &Begun) -> Result<Outcome, Trouble> {
         let metadata = self.metadata().await?;
-        let form = [
+        let mut form = begun.dialect.told_to_idlink(&begun.nonce, begun.language);
+        form.extend([
             ("grant_type", "authorization_code"),
             ("code", code),
-            ("redirect_uri", &self.redirect_uri),
+            ("redirect_uri", self.redirect_uri.as_str()),
             ("code_verifier", &begun.verifier),
             ("client_id", &self.client_id),
             ("client_secret", &self.client_secret),
-            ("nonce", &begun.nonce),
-            ("ui_locales", begun.language),
-        ];
+        ]);
         let request = self.http.post(metadata.token_endpoint.clone()).form(&form);
         let response = request.send().await?;
         let status = response.status();
@@ -165,7 +164,7 @@ impl Client {
         let id_token = text(&body, "id_token").ok_or(Trouble::Malformed)?;
         let claims = payload(id_token).ok_or(Trouble::Malformed)?;
         self.check(&claims, &metadata, begun)?;
-        Ok(Outcome::SignedIn(Box::new(visitor(&body, &claims))))
+        Ok(Outcome::SignedIn(Box::new(visitor(begun, &body, &claims))))
     }
 
     /// The signature need not be checked: the token came from the token
@@ -202,19 +201,23 @@ fn payload(token: &str) -> Option<Map<String, Value>> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
 }
 
-fn visitor(body: &Value, claims: &Map<String, Value>) -> Visitor {
+/// What idlink adds to the answer of its token endpoint, or else the claim.
+fn visitor(begun: &Begun, body: &Value, claims: &Map<String, Value>) -> Visitor {
     let claim = |name: &str| claims.get(name).and_then(Value::as_str);
     let email = claims.get("emails").and_then(|emails| emails.get(0));
     let email = email.and_then(Value::as_str).or(claim("email"));
     let name = claim("name").or(email).unwrap_or_default();
+    let told_of = |member: &str, of: &str| text(body, member).or(claim(of)).map(str::to_owned);
     Visitor {
+        dialect: begun.dialect,
         name: name.to_owned(),
         email: email.map(str::to_owned),
         provider: claim("idp").map(str::to_owned),
-        customer_id: text(body, "customer_id").unwrap_or_default().to_owned(),
-        customer_link: text(body, "customer_link").unwrap_or_default().to_owned(),
+        customer_id: told_of("customer_id", "customerId").unwrap_or_default(),
+        customer_link: told_of("customer_link", "customerLink").unwrap_or_default(),
         id_token: text(body, "id_token").unwrap_or_default().to_owned(),
         told: told(body, claims),
+        looking: None,
     }
 }
 

@@ -6,8 +6,9 @@ use askama::Template;
 
 use super::Kind;
 use super::client::Refusal;
-use super::text::{KindTexts, Texts};
+use super::text::{KindTexts, Texts, WayTexts};
 use super::visitors::Visitor;
+use super::way::{Dialect, Way};
 
 /// What every page has.
 pub(super) struct Frame<'a> {
@@ -31,30 +32,86 @@ impl<'a> Frame<'a> {
     }
 }
 
+/// What only a demo shows: where whoever tries it may look behind the scenes.
+#[derive(Clone, Debug)]
+pub(super) struct Looking {
+    trace: String,
+    lookup: String,
+}
+
+impl Looking {
+    pub(super) fn at(way: &Way, request_id: &str, lookup: &str) -> Self {
+        Self {
+            trace: format!("{}{request_id}", way.trace),
+            lookup: lookup.to_owned(),
+        }
+    }
+}
+
 /// Something the visitor should know.
 pub(super) struct Notice {
     title: &'static str,
     text: &'static str,
+    /// The way that was tried.
+    tried: Option<Dialect>,
+    looking: Option<Looking>,
 }
 
 impl Notice {
     pub(super) fn plain(title: &'static str, text: &'static str) -> Self {
-        Self { title, text }
+        Self {
+            title,
+            text,
+            tried: None,
+            looking: None,
+        }
     }
+
+    /// The same, of a sign-in that was begun.
+    pub(super) fn after(self, tried: Dialect, looking: Option<Looking>) -> Self {
+        Self {
+            tried: Some(tried),
+            looking,
+            ..self
+        }
+    }
+}
+
+/// A button.
+struct Offer<'a> {
+    name: &'static str,
+    t: &'static WayTexts,
+    mailbox: &'a str,
 }
 
 #[derive(Template)]
 #[template(path = "home.html", config = "src/demo/shop/askama.toml")]
 struct Home<'a> {
     frame: &'a Frame<'a>,
-    visitor: Option<&'a Visitor>,
+    ways: Vec<Offer<'a>>,
     notice: Option<&'a Notice>,
+    prices: Prices,
 }
 
-impl Home<'_> {
-    fn has_number(&self) -> bool {
-        self.visitor
-            .is_some_and(|visitor| !visitor.customer_id.is_empty())
+#[derive(Template)]
+#[template(path = "signed_in.html", config = "src/demo/shop/askama.toml")]
+struct SignedIn<'a> {
+    frame: &'a Frame<'a>,
+    visitor: &'a Visitor,
+    platform: &'static str,
+    prices: Prices,
+}
+
+/// Only customers see them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Prices {
+    Shown,
+    Hidden,
+}
+
+impl Prices {
+    fn are_shown(self) -> bool {
+        self == Self::Shown
     }
 }
 
@@ -70,17 +127,39 @@ struct NoticePage<'a> {
 struct NotLinked<'a> {
     frame: &'a Frame<'a>,
     refusal: &'a Refusal,
+    tried: Dialect,
+    platform: &'static str,
+    looking: Option<&'a Looking>,
 }
 
-pub(super) fn home(
+pub(super) fn home<'a>(
     frame: &Frame<'_>,
-    visitor: Option<&Visitor>,
+    ways: impl Iterator<Item = &'a Way>,
     notice: Option<&Notice>,
 ) -> HttpResponse {
+    let offer = |way: &'a Way| Offer {
+        name: way.dialect.name(),
+        t: frame.t.way(way.dialect),
+        mailbox: &way.mailbox,
+    };
     let page = Home {
         frame,
-        visitor,
+        ways: ways.map(offer).collect(),
         notice,
+        prices: Prices::Hidden,
+    };
+    html(StatusCode::OK, &page)
+}
+
+pub(super) fn signed_in(frame: &Frame<'_>, visitor: &Visitor) -> HttpResponse {
+    let page = SignedIn {
+        frame,
+        visitor,
+        platform: frame.t.way(visitor.dialect).platform,
+        prices: match visitor.customer_id.as_str() {
+            "" => Prices::Hidden,
+            _ => Prices::Shown,
+        },
     };
     html(StatusCode::OK, &page)
 }
@@ -89,8 +168,20 @@ pub(super) fn notice(status: StatusCode, frame: &Frame<'_>, notice: &Notice) -> 
     html(status, &NoticePage { frame, notice })
 }
 
-pub(super) fn not_linked(frame: &Frame<'_>, refusal: &Refusal) -> HttpResponse {
-    html(StatusCode::FORBIDDEN, &NotLinked { frame, refusal })
+pub(super) fn not_linked(
+    frame: &Frame<'_>,
+    refusal: &Refusal,
+    tried: Dialect,
+    looking: Option<&Looking>,
+) -> HttpResponse {
+    let page = NotLinked {
+        frame,
+        refusal,
+        tried,
+        platform: frame.t.way(tried).platform,
+        looking,
+    };
+    html(StatusCode::FORBIDDEN, &page)
 }
 
 /// Rendering writes to memory and cannot fail in practice.

@@ -4,6 +4,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header;
 
 use super::Kind;
+use super::way::Dialect;
 
 pub(super) const LANGUAGE_COOKIE: &str = "demo-shop-language";
 
@@ -16,6 +17,9 @@ pub(super) struct Texts {
     pub(super) demo: &'static str,
     pub(super) business: KindTexts,
     pub(super) consumer: KindTexts,
+    pub(super) custom_policy: WayTexts,
+    pub(super) user_flow: WayTexts,
+    pub(super) external_id: WayTexts,
     pub(super) who: &'static str,
     pub(super) nobody: &'static str,
     pub(super) sign_in: &'static str,
@@ -27,10 +31,18 @@ pub(super) struct Texts {
     pub(super) not_connected: &'static str,
     pub(super) no_customer: &'static str,
     pub(super) not_known_now: &'static str,
+    pub(super) not_allowed: &'static str,
     pub(super) name: &'static str,
     pub(super) email: &'static str,
     pub(super) through: &'static str,
     pub(super) local: &'static str,
+    pub(super) platform: &'static str,
+    pub(super) link: &'static str,
+    pub(super) mailbox: &'static str,
+    pub(super) trace: &'static str,
+    pub(super) lookup: &'static str,
+    pub(super) reference: &'static str,
+    pub(super) error_code: &'static str,
     pub(super) told: &'static str,
     pub(super) refused_title: &'static str,
     pub(super) unavailable_title: &'static str,
@@ -54,6 +66,14 @@ pub(super) struct KindTexts {
     pub(super) no_price: &'static str,
 }
 
+/// What is said of a way to sign in.
+pub(super) struct WayTexts {
+    /// The button.
+    pub(super) offer: &'static str,
+    pub(super) detail: &'static str,
+    pub(super) platform: &'static str,
+}
+
 pub(super) struct Product {
     pub(super) name: &'static str,
     pub(super) detail: &'static str,
@@ -74,6 +94,23 @@ impl Texts {
         match kind {
             Kind::Business => &self.business,
             Kind::Consumer => &self.consumer,
+        }
+    }
+
+    pub(super) fn way(&self, dialect: Dialect) -> &WayTexts {
+        match dialect {
+            Dialect::CustomPolicy => &self.custom_policy,
+            Dialect::UserFlow => &self.user_flow,
+            Dialect::ExternalId => &self.external_id,
+        }
+    }
+
+    /// To somebody who is signed in and has no customer number.
+    pub(super) fn without_number(&self, customer_link: &str) -> &'static str {
+        match customer_link {
+            "unavailable" => self.not_known_now,
+            "refused" => self.not_allowed,
+            _ => self.no_customer,
         }
     }
 }
@@ -148,8 +185,24 @@ static ENGLISH: Texts = Texts {
         ],
         no_price: "Sign in to buy",
     },
+    custom_policy: WayTexts {
+        offer: "With a custom policy",
+        detail: "Azure AD B2C, policies in XML.",
+        platform: "Azure AD B2C, custom policy",
+    },
+    user_flow: WayTexts {
+        offer: "With a user flow",
+        detail: "Azure AD B2C, API connectors. The same accounts.",
+        platform: "Azure AD B2C, user flow",
+    },
+    external_id: WayTexts {
+        offer: "With External ID",
+        detail: "Microsoft Entra External ID, accounts of its own.",
+        platform: "Microsoft Entra External ID",
+    },
     who: "Who am I?",
-    nobody: "You are not signed in.",
+    nobody: "You are not signed in. This shop has three ways in, to compare them; the customers \
+             behind them are the same.",
     sign_in: "Sign up or sign in",
     sign_in_again: "Sign in again",
     other_account: "Use another account",
@@ -160,10 +213,19 @@ static ENGLISH: Texts = Texts {
     no_customer: "You are signed in. No customer account is connected to your sign-in.",
     not_known_now: "You are signed in, but your customer account cannot be looked up right now. \
                     Please sign in again in a few minutes.",
+    not_allowed: "You are signed in, but your sign-in could not be connected to a customer \
+                  account.",
     name: "Name",
     email: "Email address",
     through: "Signed in through",
     local: "Email and password",
+    platform: "Sign-in platform",
+    link: "What idlink says",
+    mailbox: "Its mailbox",
+    trace: "What happened at the sign-in platform, step by step",
+    lookup: "To look it up",
+    reference: "Reference",
+    error_code: "Error code",
     told: "What this shop was told",
     refused_title: "Your sign-in is not connected yet",
     unavailable_title: "Signing in is not possible right now",
@@ -227,8 +289,24 @@ static JAPANESE: Texts = Texts {
         ],
         no_price: "サインインしてご購入",
     },
+    custom_policy: WayTexts {
+        offer: "カスタムポリシーで",
+        detail: "Azure AD B2C、XMLのポリシー。",
+        platform: "Azure AD B2C(カスタムポリシー)",
+    },
+    user_flow: WayTexts {
+        offer: "ユーザーフローで",
+        detail: "Azure AD B2C、APIコネクタ。アカウントは共通です。",
+        platform: "Azure AD B2C(ユーザーフロー)",
+    },
+    external_id: WayTexts {
+        offer: "External IDで",
+        detail: "Microsoft Entra External ID、独自のアカウント。",
+        platform: "Microsoft Entra External ID",
+    },
     who: "ご利用者の情報",
-    nobody: "サインインしていません。",
+    nobody: "サインインしていません。比較できるよう、3通りの入口をご用意しています。\
+             連携するお客様情報は共通です。",
     sign_in: "登録またはサインイン",
     sign_in_again: "もう一度サインイン",
     other_account: "別のアカウントを使う",
@@ -239,10 +317,18 @@ static JAPANESE: Texts = Texts {
     no_customer: "サインインしていますが、お客様情報とは連携していません。",
     not_known_now: "サインインしていますが、ただいまお客様情報を確認できません。\
                     数分後にもう一度サインインしてください。",
+    not_allowed: "サインインしていますが、お客様情報と連携できませんでした。",
     name: "お名前",
     email: "メールアドレス",
     through: "サインイン方法",
     local: "メールアドレスとパスワード",
+    platform: "サインイン基盤",
+    link: "idlinkの回答",
+    mailbox: "メールボックス",
+    trace: "サインイン基盤での処理を順を追って見る",
+    lookup: "照会するコマンド",
+    reference: "照会番号",
+    error_code: "エラーコード",
     told: "このショップが受け取った内容",
     refused_title: "まだお客様情報と連携していません",
     unavailable_title: "ただいまサインインできません",

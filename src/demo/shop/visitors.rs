@@ -8,8 +8,11 @@ use actix_web::cookie::{Cookie, SameSite};
 use actix_web::{HttpRequest, HttpResponse};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use uuid::Uuid;
 
+use super::pages::Looking;
 use super::text::{LANGUAGE_COOKIE, Texts};
+use super::way::Dialect;
 
 /// More than anybody at a desk needs; the oldest are forgotten.
 const MOST: usize = 1_000;
@@ -17,20 +20,25 @@ const MOST: usize = 1_000;
 /// A sign-in on its way: what only this shop and this browser know of it.
 #[derive(Clone, Debug)]
 pub(super) struct Begun {
+    pub(super) dialect: Dialect,
     pub(super) state: String,
     pub(super) nonce: String,
     /// PKCE (RFC 7636).
     pub(super) verifier: String,
     pub(super) language: &'static str,
+    /// Under which the tenant's journey is found again.
+    pub(super) request_id: String,
 }
 
 impl Begun {
-    pub(super) fn new(language: &'static str) -> Self {
+    pub(super) fn new(dialect: Dialect, language: &'static str) -> Self {
         Self {
+            dialect,
             state: random(),
             nonce: random(),
             verifier: random(),
             language,
+            request_id: Uuid::new_v4().to_string(),
         }
     }
 }
@@ -38,6 +46,7 @@ impl Begun {
 /// Somebody who is signed in.
 #[derive(Clone, Debug)]
 pub(super) struct Visitor {
+    pub(super) dialect: Dialect,
     pub(super) name: String,
     pub(super) email: Option<String>,
     /// The upstream provider; none for an account of the tenant's own.
@@ -48,6 +57,7 @@ pub(super) struct Visitor {
     pub(super) id_token: String,
     /// For whoever looks over the shop's shoulder.
     pub(super) told: String,
+    pub(super) looking: Option<Looking>,
 }
 
 pub(super) struct Visitors {

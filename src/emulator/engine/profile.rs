@@ -155,3 +155,46 @@ pub(super) fn transform<'a>(
     }
     Ok(set)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::emulator::engine::{
+        trial::{TRANSFORMS, Trial, bag},
+        value::Value,
+    };
+
+    #[tokio::test]
+    async fn transformations_of_a_profile_that_is_nothing_else_see_its_input_claims() {
+        let copy = r#"<ClaimsTransformations>
+            <ClaimsTransformation Id="Copy" TransformationMethod="CopyClaim">
+              <InputClaims><InputClaim ClaimTypeReferenceId="given" TransformationClaimType="inputClaim"/></InputClaims>
+              <OutputClaims><OutputClaim ClaimTypeReferenceId="made" TransformationClaimType="outputClaim"/></OutputClaims>
+            </ClaimsTransformation></ClaimsTransformations>"#;
+        let profile = format!(
+            r#"<TechnicalProfile Id="P"><DisplayName>P</DisplayName>{TRANSFORMS}
+            <InputClaims><InputClaim ClaimTypeReferenceId="given" DefaultValue="x"/></InputClaims>
+            <OutputClaims><OutputClaim ClaimTypeReferenceId="made"/></OutputClaims>
+            <OutputClaimsTransformations><OutputClaimsTransformation ReferenceId="Copy"/></OutputClaimsTransformations>
+            </TechnicalProfile>"#
+        );
+        let trial = Trial::with(&["given", "made"], copy, &profile, |_| {});
+        let (done, _) = trial.run("P", &Bag::default()).await;
+        assert_eq!(done.unwrap(), bag([("made", Value::from("x"))]));
+    }
+
+    #[tokio::test]
+    async fn a_required_input_claim_is_not_missing_where_another_goes_under_its_name() {
+        let profile = format!(
+            r#"<TechnicalProfile Id="P"><DisplayName>P</DisplayName>{TRANSFORMS}
+            <InputClaims><InputClaim ClaimTypeReferenceId="old" PartnerClaimType="word"/>
+            <InputClaim ClaimTypeReferenceId="word" Required="true"/></InputClaims>
+            </TechnicalProfile>"#
+        );
+        let trial = Trial::new(&["old", "word"], &profile);
+        let (done, _) = trial.run("P", &bag([("old", Value::from("x"))])).await;
+        assert_eq!(done, Ok(Bag::default()));
+        let (done, _) = trial.run("P", &Bag::default()).await;
+        assert_eq!(done.unwrap_err().code, "AADB2C90037");
+    }
+}

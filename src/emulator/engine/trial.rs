@@ -19,9 +19,7 @@ use crate::{
     policy::set::PolicySet,
 };
 
-pub(crate) const SELF_ASSERTED: &str = r#"<Protocol Name="Proprietary" Handler="Web.TPEngine.Providers.SelfAssertedAttributeProvider, Web.TPEngine"/>"#;
 pub(crate) const DIRECTORY: &str = r#"<Protocol Name="Proprietary" Handler="Web.TPEngine.Providers.AzureActiveDirectoryProvider, Web.TPEngine"/>"#;
-pub(crate) const REST: &str = r#"<Protocol Name="Proprietary" Handler="Web.TPEngine.Providers.RestfulProvider, Web.TPEngine"/>"#;
 pub(crate) const TRANSFORMS: &str = r#"<Protocol Name="Proprietary" Handler="Web.TPEngine.Providers.ClaimsTransformationProtocolProvider, Web.TPEngine"/>"#;
 
 /// A tenant, a policy and a request, before any claim is there.

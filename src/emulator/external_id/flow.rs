@@ -10,6 +10,7 @@ use crate::emulator::{
     flow_policy::{
         self, DIRECTORY, Local, NewPassword, Parts, SELF_ASSERTED, WHO, attribute_claim, claim,
         each, escaped, exists, fields, input, is_federated, is_local, output, proprietary, step,
+        words::{self, Page},
     },
     settings::{Attribute, ExternalIdFlow, LocalMethod},
 };
@@ -35,6 +36,10 @@ impl ExternalFlows {
         flows.find(|flow| flow.name.eq_ignore_ascii_case(name))
     }
 
+    pub(in crate::emulator) fn names(&self) -> impl Iterator<Item = &str> {
+        self.flows.iter().map(|(flow, _)| flow.name.as_str())
+    }
+
     /// What an application's people go through.
     pub(in crate::emulator) fn program_for(&self, client_id: &str) -> Option<Arc<Program>> {
         let mut flows = self.flows.iter();
@@ -58,6 +63,7 @@ fn program(flow: &ExternalIdFlow) -> Result<Program, String> {
 
 fn parts(flow: &ExternalIdFlow) -> Parts {
     Parts {
+        localization: words::localization(&flow.attributes, Dialect::ExternalId),
         claims: claims(flow),
         profiles: profiles(flow),
         journeys: [
@@ -157,7 +163,7 @@ fn provided_claims(flow: &ExternalIdFlow) -> String {
 fn code_profiles() -> String {
     format!(
         r#"<TechnicalProfile Id="SignIn"><DisplayName>Sign in</DisplayName>{self_asserted}
-<Metadata><Item Key="SignUpTarget">SignUpExchange</Item><Item Key="ContentDefinitionReferenceId">api.signuporsignin</Item><Item Key="IncludeClaimResolvingInClaimsHandling">true</Item><Item Key="setting.forgotPasswordLinkLocation">None</Item></Metadata>
+<Metadata><Item Key="SignUpTarget">SignUpExchange</Item><Item Key="ContentDefinitionReferenceId">{sign_in_page}</Item><Item Key="IncludeClaimResolvingInClaimsHandling">true</Item><Item Key="setting.forgotPasswordLinkLocation">None</Item></Metadata>
 <InputClaims><InputClaim ClaimTypeReferenceId="signInName" DefaultValue="{{OIDC:LoginHint}}" AlwaysUseDefaultValue="true"/></InputClaims>
 <OutputClaims><OutputClaim ClaimTypeReferenceId="signInName" PartnerClaimType="Verified.Email" Required="true"/><OutputClaim ClaimTypeReferenceId="objectId"/><OutputClaim ClaimTypeReferenceId="authenticationSource"/></OutputClaims>
 <ValidationTechnicalProfiles><ValidationTechnicalProfile ReferenceId="Find-Local"/></ValidationTechnicalProfiles>
@@ -167,6 +173,7 @@ fn code_profiles() -> String {
 <OutputClaims><OutputClaim ClaimTypeReferenceId="objectId"/><OutputClaim ClaimTypeReferenceId="authenticationSource" DefaultValue="localAccountAuthentication"/></OutputClaims></TechnicalProfile>
 "#,
         self_asserted = proprietary(SELF_ASSERTED),
+        sign_in_page = Page::SignIn.id(),
         directory = proprietary(DIRECTORY),
     )
 }
@@ -185,19 +192,20 @@ fn pages(flow: &ExternalIdFlow) -> String {
     let page = |kind: &str, fields: &str| {
         format!(
             r#"<TechnicalProfile Id="Attributes-{kind}"><DisplayName>Add details</DisplayName>{self_asserted}
-<Metadata><Item Key="ContentDefinitionReferenceId">api.localaccountsignup</Item></Metadata>
+<Metadata><Item Key="ContentDefinitionReferenceId">{details_page}</Item></Metadata>
 <InputClaims>{prefill}</InputClaims>
 <OutputClaims>{fields}<OutputClaim ClaimTypeReferenceId="objectId"/></OutputClaims>
 <ValidationTechnicalProfiles><ValidationTechnicalProfile ReferenceId="AttributeCollectionSubmit"/><ValidationTechnicalProfile ReferenceId="Write-{kind}"/></ValidationTechnicalProfiles>
 </TechnicalProfile>
 "#,
             self_asserted = proprietary(SELF_ASSERTED),
+            details_page = Page::Details.id(),
         )
     };
     let address = format!(
         r#"
 <TechnicalProfile Id="SignUp"><DisplayName>Create account</DisplayName>{self_asserted}
-<Metadata><Item Key="ContentDefinitionReferenceId">api.localaccountsignup</Item><Item Key="IncludeClaimResolvingInClaimsHandling">true</Item></Metadata>
+<Metadata><Item Key="ContentDefinitionReferenceId">{sign_up_page}</Item><Item Key="IncludeClaimResolvingInClaimsHandling">true</Item></Metadata>
 <InputClaims><InputClaim ClaimTypeReferenceId="email" DefaultValue="{{OIDC:LoginHint}}" AlwaysUseDefaultValue="true"/></InputClaims>
 <OutputClaims><OutputClaim ClaimTypeReferenceId="email" PartnerClaimType="Verified.Email" Required="true"/><OutputClaim ClaimTypeReferenceId="authenticationSource" DefaultValue="localAccountAuthentication"/></OutputClaims>
 <ValidationTechnicalProfiles><ValidationTechnicalProfile ReferenceId="Free-Local"/></ValidationTechnicalProfiles>
@@ -206,6 +214,7 @@ fn pages(flow: &ExternalIdFlow) -> String {
 <InputClaims><InputClaim ClaimTypeReferenceId="email" PartnerClaimType="signInNames.emailAddress" Required="true"/></InputClaims></TechnicalProfile>
 "#,
         self_asserted = proprietary(SELF_ASSERTED),
+        sign_up_page = Page::SignUp.id(),
         directory = proprietary(DIRECTORY),
     );
     let local = page("Local", &[passwords, fields.clone()].concat());

@@ -77,14 +77,16 @@ fn session(tenant: &Tenant, program: &Program, id: &str, parameters: &Params) ->
         return None;
     }
     let mut sso = tenant.state().sessions.get(id).cloned()?;
-    // A user flow asks again for whom it does not find; a custom policy says
-    // itself what becomes of them.
-    if program.dialect == Dialect::UserFlow {
-        let state = tenant.state();
-        sso.keep_accounts(|account| {
-            let id = account.parse().ok();
-            id.is_some_and(|id| state.directory.get(id).is_some())
-        });
+    match program.dialect {
+        // A custom policy says itself what becomes of them.
+        Dialect::CustomPolicy => {}
+        Dialect::UserFlow | Dialect::ExternalId => {
+            let state = tenant.state();
+            sso.keep_accounts(|account| {
+                let id = account.parse().ok();
+                id.is_some_and(|id| state.directory.get(id).is_some())
+            });
+        }
     }
     let now = tenant.now();
     let rules = &program.session;

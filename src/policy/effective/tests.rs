@@ -196,3 +196,30 @@ fn a_claim_reference_tells_its_flags() {
         Some(ProviderKind::Session(SessionKind::Noop))
     );
 }
+
+#[test]
+fn a_profile_states_claims_of_the_included_one_anew() {
+    let text = r#"<TrustFrameworkPolicy PolicyId="p"><ClaimsProviders><ClaimsProvider><TechnicalProfiles>
+        <TechnicalProfile Id="Included"><OutputClaims>
+          <OutputClaim ClaimTypeReferenceId="mail" PartnerClaimType="signInNames.emailAddress"/>
+          <OutputClaim ClaimTypeReferenceId="name" PartnerClaimType="displayName"/></OutputClaims></TechnicalProfile>
+        <TechnicalProfile Id="Own"><OutputClaims>
+          <OutputClaim ClaimTypeReferenceId="id"/><OutputClaim ClaimTypeReferenceId="MAIL"/></OutputClaims>
+          <IncludeTechnicalProfile ReferenceId="Included"/></TechnicalProfile>
+        </TechnicalProfiles></ClaimsProvider></ClaimsProviders></TrustFrameworkPolicy>"#;
+    let set = PolicySet::from_texts([("p.xml", text)]);
+    let policy = set.effective(set.files[0].file).unwrap();
+    let own = policy.technical_profile("Own").unwrap();
+    let claims: Vec<_> = own
+        .output_claims()
+        .map(|claim| (claim.claim(), claim.partner_name()))
+        .collect();
+    assert_eq!(
+        claims,
+        [
+            (Some("id"), None),
+            (Some("MAIL"), None),
+            (Some("name"), Some("displayName")),
+        ]
+    );
+}

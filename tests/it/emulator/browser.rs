@@ -51,7 +51,7 @@ impl Browser {
         let mut all: Vec<(&str, &str)> = hidden.iter().map(|(n, v)| (&**n, &**v)).collect();
         all.extend(form);
         let action = page.between("method=\"post\" action=\"", "\"").unwrap();
-        self.post(&action, &all).await
+        self.post(&at(&page.url, &action), &all).await
     }
 
     /// Presses a button: its form is sent with what the page holds hidden and
@@ -99,7 +99,7 @@ impl Browser {
             let location = response.headers().get("location");
             let location = location.map(|l| l.to_str().unwrap().to_owned());
             match location {
-                Some(inside) if inside.starts_with('/') => url = self.absolute(&inside),
+                Some(inside) if inside.starts_with('/') => url = at(&url, &inside),
                 location => {
                     return Page {
                         status: response.status(),
@@ -123,6 +123,11 @@ impl Browser {
             };
         }
     }
+}
+
+/// What a page calls `path` when it is at `url`.
+fn at(url: &str, path: &str) -> String {
+    url::Url::parse(url).unwrap().join(path).unwrap().into()
 }
 
 impl Page {

@@ -3,7 +3,6 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value as Json;
-use uuid::Uuid;
 use wiremock::{Mock, MockServer, Request as Received, ResponseTemplate, matchers};
 
 use crate::{
@@ -20,11 +19,10 @@ use crate::{
             program::Program,
             providers::CallPlace,
             trace::ProfileRecord,
+            trial::context,
             value::{Kind, Value},
             words::Words,
         },
-        oidc::{Authority, Request, ResponseMode, ResponseType},
-        params::Params,
         state::{Parts, Tenant},
     },
     policy::set::PolicySet,
@@ -148,34 +146,6 @@ impl Policy<'_> {
         assert!(set.broken.is_empty(), "{:?}", set.broken);
         let effective = set.effective(set.files[0].file).unwrap();
         Program::new(Dialect::CustomPolicy, effective, Arc::new(set.sources)).unwrap()
-    }
-}
-
-fn context() -> Context {
-    Context {
-        journey_id: "journey".to_owned(),
-        correlation_id: Uuid::from_u128(0x0b1e),
-        request: Request {
-            authority: Authority::B2c,
-            client_id: "5d2b6e4a-90c7-4a3f-8f15-e6c1b7a2d908".to_owned(),
-            redirect_uri: "https://shop.example/callback".to_owned(),
-            response_type: ResponseType::Code,
-            mode: ResponseMode::Query,
-            scope: "openid".to_owned(),
-            state: None,
-            nonce: None,
-            challenge: None,
-            login_hint: None,
-        },
-        parameters: Params::default(),
-        tag: "en-US".to_owned(),
-        ip_address: "127.0.0.1".to_owned(),
-        host: "localhost".to_owned(),
-        base_url: "http://localhost:4711".to_owned(),
-        started: 0,
-        auth_time: 0,
-        keep_signed_in: false,
-        provider_tokens: BTreeMap::new(),
     }
 }
 

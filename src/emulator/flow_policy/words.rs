@@ -1,17 +1,18 @@
-//! What the pages of a user flow say, in every language that there are words
+//! What the pages of user flows say, in every language that there are words
 //! for.
 
 use std::fmt::Write as _;
 
 use super::escaped;
 use crate::emulator::{
-    settings::{Attribute, AttributeKind, UserFlow},
+    audit::Dialect,
+    settings::{Attribute, AttributeKind},
     text::Texts,
 };
 
 /// The pages, by B2C's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Page {
+pub(in crate::emulator) enum Page {
     SignIn,
     SignUp,
     /// What is asked of somebody who comes from a provider.
@@ -21,7 +22,7 @@ pub(super) enum Page {
 impl Page {
     const ALL: [Self; 3] = [Self::SignIn, Self::SignUp, Self::Details];
 
-    pub(super) fn id(self) -> &'static str {
+    pub(in crate::emulator) fn id(self) -> &'static str {
         match self {
             Self::SignIn => "api.signuporsignin",
             Self::SignUp => "api.localaccountsignup",
@@ -46,7 +47,7 @@ struct Said<'a> {
     words: &'a str,
 }
 
-pub(super) fn content_definitions() -> String {
+pub(in crate::emulator) fn content_definitions() -> String {
     let mut text = String::new();
     for page in Page::ALL {
         let (id, contract) = (page.id(), page.contract());
@@ -70,7 +71,7 @@ pub(super) fn content_definitions() -> String {
     text
 }
 
-pub(super) fn localization(flow: &UserFlow) -> String {
+pub(in crate::emulator) fn localization(attributes: &[Attribute], dialect: Dialect) -> String {
     let languages: String = Texts::ALL
         .iter()
         .map(|(language, _)| format!("<SupportedLanguage>{language}</SupportedLanguage>"))
@@ -81,7 +82,9 @@ pub(super) fn localization(flow: &UserFlow) -> String {
     );
     for (language, texts) in &Texts::ALL {
         for page in Page::ALL {
-            let strings: String = said(flow, page, texts).iter().map(Said::written).collect();
+            let mut said = said(attributes, page, dialect, texts);
+            said.extend(heading(page, language, texts));
+            let strings: String = said.iter().map(Said::written).collect();
             let _ = writeln!(
                 text,
                 "<LocalizedResources Id=\"{}.{language}\"><LocalizedStrings>{strings}\
@@ -93,34 +96,46 @@ pub(super) fn localization(flow: &UserFlow) -> String {
     text
 }
 
-fn said<'a>(flow: &'a UserFlow, page: Page, t: &'a Texts) -> Vec<Said<'a>> {
-    let mut said = match page {
-        Page::SignIn => return sign_in(t),
-        Page::SignUp => vec![
-            Said::ux("heading", t.sign_up_title),
-            Said::ux("button_continue", t.create),
-            Said::name("newPassword", t.new_password),
-            Said::claim("newPassword", "UserHelpText", t.password_rule),
-            Said::claim("newPassword", "PatternHelpText", t.password_rule),
-            Said::name("reenterPassword", t.confirm_password),
-        ],
-        Page::Details => vec![
-            Said::ux("heading", t.details),
-            Said::ux("intro", t.details_intro),
-        ],
+fn said<'a>(
+    attributes: &'a [Attribute],
+    page: Page,
+    dialect: Dialect,
+    t: &'a Texts,
+) -> Vec<Said<'a>> {
+    let mut said = match (page, dialect) {
+        (Page::SignIn, Dialect::UserFlow | Dialect::ExternalId | Dialect::CustomPolicy) => {
+            return sign_in(t);
+        }
+        (Page::SignUp, Dialect::UserFlow) => vec![Said::ux("button_continue", t.create)],
+        (Page::Details, Dialect::UserFlow) => vec![Said::ux("intro", t.details_intro)],
+        (Page::SignUp | Page::Details, Dialect::ExternalId | Dialect::CustomPolicy) => Vec::new(),
     };
     said.extend([
         Said::name("email", t.email),
         Said::claim("email", "PatternHelpText", t.invalid_email),
+        Said::name("newPassword", t.new_password),
+        Said::claim("newPassword", "UserHelpText", t.password_rule),
+        Said::claim("newPassword", "PatternHelpText", t.password_rule),
+        Said::name("reenterPassword", t.confirm_password),
         Said::error(
             "UserMessageIfClaimsPrincipalAlreadyExists",
             t.already_exists,
         ),
     ]);
-    for attribute in flow.attributes.iter().filter(|one| one.visible) {
+    for attribute in attributes.iter().filter(|one| one.visible) {
         said.extend(of_attribute(attribute, t));
     }
     said
+}
+
+/// In English each page is called what its profile is.
+fn heading<'a>(page: Page, language: &str, t: &'a Texts) -> Option<Said<'a>> {
+    let words = match page {
+        Page::SignIn => t.sign_in,
+        Page::SignUp => t.sign_up_title,
+        Page::Details => t.details,
+    };
+    (language != "en").then(|| Said::ux("heading", words))
 }
 
 fn sign_in(t: &Texts) -> Vec<Said<'_>> {
