@@ -96,9 +96,12 @@ async function proveAddress(page, email, way = 'user-flow') {
 }
 
 // What is asked for once the address is proven. External ID asks on a page of
-// its own.
+// its own, and a person who is certain to be refused does not come to it.
 async function giveDetails(page, name, way) {
-  if (way === 'external-id') await page.click('#continue');
+  if (way === 'external-id') {
+    await page.click('#continue');
+    if (await page.isVisible('#block-message')) return;
+  }
   await page.fill('#newPassword', PASSWORD);
   await page.fill('#reenterPassword', PASSWORD);
   await page.fill('#displayName', name);

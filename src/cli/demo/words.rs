@@ -31,8 +31,8 @@ fn things_to_try(idlink: &str) -> String {
     let (trade, shop) = (demo::TRADE.title, demo::SHOP.title);
     format!(
         "
-Each shop has three ways in: with a custom policy, with a user flow, with External ID. Take any.
-Sign up at {trade}, with a password such as {EXAMPLE_PASSWORD}. The code is in the mailbox.
+Each shop has three ways in: with a custom policy, with a user flow, with External ID.
+Sign up at {trade}, any way, with a password such as {EXAMPLE_PASSWORD}. The code is in the mailbox.
   {trade_known:<27}customer {trade_number}: linked
   {unknown:<27}nobody's: refused, with a reference
   {shared_trade:<27}two customers have it: refused
@@ -42,14 +42,14 @@ Sign up at {shop}.
   {shop_known:<27}customer {shop_number}: linked
   {unknown:<27}nobody's: a customer is created
   {shared_shop:<27}two customers have it: refused
-Then sign in another way. Custom policy and user flow have the same accounts; at External ID the same
-  address signs up once more, and is the same customer again.
+Then come another way. Custom policy and user flow have the same accounts; at External ID
+  the same address signs up once more, and is the same customer again.
 Sign in at {trade} as {waiting_email}, password {password} (not with External ID).
   The account is older than linking, and customer {waiting_number} waits for approval: approve in
   another terminal, then sign in again.
     {idlink} customer approve {waiting_number}
 
-What a journey did, step by step:          the traces; each page of it has a link, too
+What a journey did, step by step:          the traces, which pages link to as well
 Look up the reference that a page shows:   {idlink} attempt show REFERENCE
 See the customer, the links, the audit:    {idlink} customer show {trade_number}
 Turn linking off and on:                   {idlink} feature disable
