@@ -86,7 +86,7 @@ p/base.xml:56     <DisplayClaims>
 p/base.xml:56       <DisplayClaim DisplayControlReferenceId=\"code\"/>
 p/base.xml:56     </DisplayClaims>
 p/child.xml:14    <OutputClaims>
-p/child.xml:14      <OutputClaim ClaimTypeReferenceId=\"email\" Required=\"true\" PartnerClaimType=\"Verified.Email\"/>  <!-- Required: p/base.xml:42 -->
+p/child.xml:14      <OutputClaim ClaimTypeReferenceId=\"email\" Required=\"true\" PartnerClaimType=\"Verified.Email\"/>  <!-- Required: p/base.xml:56 -->
 p/base.xml:42       <OutputClaim ClaimTypeReferenceId=\"objectId\"/>
 p/child.xml:14    </OutputClaims>
 p/child.xml:11    <ValidationTechnicalProfiles>
@@ -216,7 +216,7 @@ fn the_page_has_everything_and_needs_nothing() {
         "goes on after an error",
         "<th colspan=\"2\" scope=\"rowgroup\">child.xml</th>",
         "title=\"base.xml:58\"",
-        "Required from base.xml:42",
+        "Required from base.xml:56",
         "<code>mail</code>",
     ] {
         assert!(page.contains(part), "{part}");
