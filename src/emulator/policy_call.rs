@@ -262,6 +262,7 @@ impl Tenant {
             None => (Call::not_placed(), Judgement::of(Trouble::NoCertificate)),
         };
         warnings.extend(judgement.warnings);
+        warnings.extend(judgement.remark);
         let report = PolicyReport {
             outcome: self.outcome(script, correlation_id, &judgement.verdict),
             correlation_id,

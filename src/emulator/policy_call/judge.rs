@@ -19,6 +19,8 @@ use crate::emulator::{
 pub(in crate::emulator) struct Judgement {
     pub(in crate::emulator) verdict: Verdict,
     pub(in crate::emulator) warnings: Vec<String>,
+    /// What was left where it was: a policy need not take all that it is told.
+    pub(in crate::emulator) remark: Option<String>,
 }
 
 impl Judgement {
@@ -26,6 +28,7 @@ impl Judgement {
         Self {
             verdict: Verdict::Failed(trouble),
             warnings: Vec::new(),
+            remark: None,
         }
     }
 }
@@ -113,18 +116,29 @@ pub(in crate::emulator) enum Success {
 
 pub(in crate::emulator) fn judge(exchange: &Exchange, reading: &Reading<'_>) -> Judgement {
     let mut warnings = Vec::new();
-    let verdict = match verdict(exchange, reading, &mut warnings) {
-        Ok(claims) => Verdict::Continue(claims),
-        Err(trouble) => Verdict::Failed(trouble),
+    let (verdict, remark) = match verdict(exchange, reading, &mut warnings) {
+        Ok(brought) => (Verdict::Continue(brought.claims), brought.remark),
+        Err(trouble) => (Verdict::Failed(trouble), None),
     };
-    Judgement { verdict, warnings }
+    Judgement {
+        verdict,
+        warnings,
+        remark,
+    }
+}
+
+/// What a successful reply brings.
+#[derive(Default)]
+struct Brought {
+    claims: Map<String, Value>,
+    remark: Option<String>,
 }
 
 fn verdict(
     exchange: &Exchange,
     reading: &Reading<'_>,
     warnings: &mut Vec<String>,
-) -> Result<Map<String, Value>, Trouble> {
+) -> Result<Brought, Trouble> {
     let unreachable = |limit_ms: &u64, how| {
         Err(Trouble::Unreachable {
             limit_ms: *limit_ms,
@@ -153,7 +167,7 @@ fn verdict(
         Success::Any2xx => (200..300).contains(&status),
     };
     match status {
-        _ if is_success && body.is_empty() && reading.takes_nothing() => Ok(Map::new()),
+        _ if is_success && body.is_empty() && reading.takes_nothing() => Ok(Brought::default()),
         _ if is_success && !is_json => Err(unparsable(&no_json(content_type.as_deref()))),
         _ if is_success => {
             let members = members(body, reading.fidelity, warnings)?;
@@ -273,7 +287,7 @@ fn taken(
     members: Map<String, Value>,
     reading: &Reading<'_>,
     warnings: &mut Vec<String>,
-) -> Result<Map<String, Value>, Trouble> {
+) -> Result<Brought, Trouble> {
     if members.contains_key("userMessage") || members.get("status").is_some_and(|s| *s != 200) {
         warnings.push("it looks like an error, and 200 makes it a success".to_owned());
     }
@@ -286,7 +300,10 @@ fn taken(
                     true => (name.clone(), embedded(&name, &value, warnings)),
                     false => (name, value),
                 });
-            return Ok(as_it_is.collect());
+            return Ok(Brought {
+                claims: as_it_is.collect(),
+                remark: None,
+            });
         }
     };
     let mut claims = Map::new();
@@ -315,15 +332,15 @@ fn taken(
         .filter(|name| !known.contains(&name.as_str()))
         .map(|name| format!("`{name}`"))
         .collect();
-    match &dropped[..] {
-        [] => {}
-        [one] => warnings.push(format!("{one} was dropped: it is no output claim")),
-        many => warnings.push(format!(
+    let remark = match &dropped[..] {
+        [] => None,
+        [one] => Some(format!("{one} was dropped: it is no output claim")),
+        many => Some(format!(
             "{} were dropped: they are no output claims",
             many.join(", ")
         )),
-    }
-    Ok(claims)
+    };
+    Ok(Brought { claims, remark })
 }
 
 /// The member that `contacts[0].person.name`, or `contacts.0.person.name`,
@@ -604,7 +621,12 @@ mod tests {
             judgement.verdict,
             Verdict::Continue(expected.as_object().unwrap().clone())
         );
-        assert_eq!(judgement.warnings.len(), 2, "{judgement:?}");
+        assert_eq!(
+            judgement.warnings,
+            ["`nested` is nested; without ResolveJsonPathsInJsonTokens it arrives as JSON text"]
+        );
+        let remark = judgement.remark.as_deref();
+        assert_eq!(remark, Some("`other` was dropped: it is no output claim"));
         for body in [
             r#"{"age":5000000000}"#,
             r#"{"age":1.5}"#,

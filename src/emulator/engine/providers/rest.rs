@@ -52,6 +52,9 @@ pub(super) async fn execute(call: &Call<'_>, record: &mut ProfileRecord) -> Resu
     for text in judgement.warnings {
         warn(record, text);
     }
+    if let Some(text) = judgement.remark {
+        note(record, NoteLevel::Info, text);
+    }
     match judgement.verdict {
         Verdict::Continue(claims) => Ok(Given::claims(claims)),
         Verdict::Failed(trouble) => Err(Telltale::of(call, &setup.service_url).failure(&trouble)),
@@ -59,8 +62,12 @@ pub(super) async fn execute(call: &Call<'_>, record: &mut ProfileRecord) -> Resu
 }
 
 fn warn(record: &mut ProfileRecord, text: String) {
+    note(record, NoteLevel::Warning, text);
+}
+
+fn note(record: &mut ProfileRecord, level: NoteLevel, text: String) {
     record.notes.push(Note {
-        level: NoteLevel::Warning,
+        level,
         text,
         place: record.place.clone(),
     });
@@ -124,7 +131,8 @@ struct Exchanged<'a> {
 impl Exchanged<'_> {
     fn record(&self, call: &Call<'_>, judgement: &mut Judgement, record: &mut ProfileRecord) {
         let secrets = self.secrets(call);
-        for warning in &mut judgement.warnings {
+        let texts = judgement.warnings.iter_mut().chain(&mut judgement.remark);
+        for warning in texts {
             *warning = secrets.masked(warning);
         }
         let body = self.outgoing.body.as_deref();
@@ -191,7 +199,12 @@ impl Exchanged<'_> {
             judgement: failures::outcome_name(call, &judgement.verdict),
             error_code: judgement.verdict.error_code(),
             detail: rest.trouble.clone(),
-            warnings: judgement.warnings.clone(),
+            warnings: judgement
+                .warnings
+                .iter()
+                .chain(&judgement.remark)
+                .cloned()
+                .collect(),
             claims: match &judgement.verdict {
                 Verdict::Continue(claims) => seen(claims, call, secrets),
                 Verdict::Failed(_) => Map::new(),
