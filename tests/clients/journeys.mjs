@@ -4,12 +4,13 @@
 // Prints a line for each chapter, goes on after one that fails, and ends with an
 // error then.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { delimiter, join } from 'node:path';
-import { chromium } from 'playwright-core';
+import { join } from 'node:path';
 
-const { TENANT, AUTHORIZE, CALLBACK, SCREENSHOTS, CHROMIUM, PATH } = process.env;
+import { launch } from './chromium.mjs';
+
+const { TENANT, AUTHORIZE, CALLBACK, SCREENSHOTS } = process.env;
 const PASSWORD = 'Correct-horse-1';
 const REFERENCE = /[0-9A-Z]{4}-[0-9A-Z]{4}/;
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -21,29 +22,7 @@ const DESKTOP = { viewport: { width: 1100, height: 900 } };
 const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
 const DARK = { ...DESKTOP, colorScheme: 'dark' };
 
-const browser = await chromium.launch({
-  executablePath: chromiumPath(),
-  // Chromium's sandbox does not run as root, and CI does. Nothing but pages of
-  // this machine is opened.
-  args: [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-  ],
-});
-
-function chromiumPath() {
-  if (CHROMIUM) return CHROMIUM;
-  const names = ['chromium', 'chromium-browser', 'google-chrome'];
-  const places = PATH.split(delimiter).flatMap((folder) => names.map((name) => join(folder, name)));
-  const found = places.find((place) => existsSync(place));
-  if (!found) throw new Error('No browser: install chromium, or set CHROMIUM to the program.');
-  return found;
-}
+const browser = await launch();
 
 let failed = 0;
 let complaints = [];

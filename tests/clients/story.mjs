@@ -4,38 +4,18 @@
 // Prints a line for each chapter and ends with an error at the first that fails.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { chromium, devices } from 'playwright-core';
 
-const { TRADE, SHOP, TENANT, EXTERNAL, IDLINK, DATA_DIR, SCREENSHOTS, CHROMIUM, PATH } = process.env;
+import { devices } from 'playwright-core';
+
+import { launch } from './chromium.mjs';
+
+const { TRADE, SHOP, TENANT, EXTERNAL, IDLINK, DATA_DIR, SCREENSHOTS } = process.env;
 const PASSWORD = 'Correct-horse-1';
 const REFERENCE = /[0-9A-Z]{4}-[0-9A-Z]{4}/;
 
-const browser = await chromium.launch({
-  executablePath: chromiumPath(),
-  // Chromium's sandbox does not run as root, and CI does. Nothing but pages of
-  // this machine is opened.
-  args: [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-  ],
-});
-
-function chromiumPath() {
-  if (CHROMIUM) return CHROMIUM;
-  const names = ['chromium', 'chromium-browser', 'google-chrome'];
-  const places = PATH.split(delimiter).flatMap((folder) => names.map((name) => join(folder, name)));
-  const found = places.find((place) => existsSync(place));
-  if (!found) throw new Error('No browser: install chromium, or set CHROMIUM to the program.');
-  return found;
-}
+const browser = await launch();
 
 async function chapter(title, tell, device = { viewport: { width: 1100, height: 900 } }) {
   const context = await browser.newContext({ locale: 'en-US', ...device });
