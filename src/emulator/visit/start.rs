@@ -14,8 +14,9 @@ use crate::emulator::{
         context::Context,
         journey::{Journey, Next},
         program::Program,
+        secrets::is_secret_name,
         session::Sso,
-        trace::Trace,
+        trace::{MASK, Trace},
     },
     oidc::{Delivery, OAuthError, Request},
     pages,
@@ -149,12 +150,47 @@ pub(in crate::emulator) fn trace(tenant: &Tenant, program: &Program, context: &C
 }
 
 /// What the application asked, without what proves it is the same one later.
+/// Secrets have no business there, and are not shown when they come.
 fn asked(parameters: &Params) -> Map<String, Value> {
-    const KEPT_BACK: [&str; 4] = ["code_challenge", "nonce", "state", "id_token_hint"];
+    const KEPT_BACK: [&str; 5] = [
+        "code_challenge",
+        "code_verifier",
+        "nonce",
+        "state",
+        "id_token_hint",
+    ];
     let asked = parameters
         .iter()
         .filter(|(name, _)| !KEPT_BACK.contains(name));
     asked
-        .map(|(name, value)| (name.to_owned(), Value::from(value)))
+        .map(|(name, value)| {
+            let shown = match is_secret_name(name) {
+                true => MASK,
+                false => value,
+            };
+            (name.to_owned(), Value::from(shown))
+        })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{MASK, asked};
+    use crate::emulator::params::Params;
+
+    #[test]
+    fn secrets_that_an_application_sends_along_are_not_shown() {
+        let sent = "client_id=shop&login_hint=a%40b.example&state=s&nonce=n&code_challenge=c\
+                    &code_verifier=v&id_token_hint=e&client_secret=x&access_token=y&Password=z";
+        let expected = json!({
+            "client_id": "shop",
+            "login_hint": "a@b.example",
+            "client_secret": MASK,
+            "access_token": MASK,
+            "Password": MASK,
+        });
+        assert_eq!(json!(asked(&Params::parse(sent.as_bytes()))), expected);
+    }
 }
