@@ -402,3 +402,17 @@ async fn a_new_password_ends_the_refresh_tokens_of_the_one_before() {
     let text = body["error_description"].as_str().unwrap();
     assert!(text.starts_with("AADB2C90129: "), "{text}");
 }
+
+#[tokio::test]
+async fn who_comes_by_a_name_of_the_public_dns_is_told_nothing() {
+    let tenant = with_two().await;
+    for path in ["__emulator/users", "__emulator/traces", "graph/v1.0/users"] {
+        let url = format!("{}/{path}", tenant.base_url());
+        let ask = |host: &'static str| http().get(&url).header("host", host).send();
+        let refused = ask("rebound.evil.com").await.unwrap();
+        assert_eq!(refused.status(), 403, "{path}");
+        let text = refused.text().await.unwrap();
+        assert!(!text.contains("ada"), "{path}: {text}");
+        assert_eq!(ask("contoso.localhost").await.unwrap().status(), 200);
+    }
+}
