@@ -155,6 +155,7 @@ impl Journey {
             kind: FrameKind::Main,
             next: 0,
         };
+        let sso = sso.found();
         Self {
             program,
             context,

@@ -77,7 +77,8 @@ fn session(tenant: &Tenant, program: &Program, id: &str, parameters: &Params) ->
     if matches!(parameters.get("prompt"), Some("login" | "select_account")) {
         return None;
     }
-    let mut sso = tenant.state().sessions.get(id).cloned()?;
+    let kept = tenant.state().sessions.get(id).cloned();
+    let mut sso = kept.filter(|sso| !sso.is_over())?;
     match program.dialect {
         // A custom policy says itself what becomes of them.
         Dialect::CustomPolicy => {}
