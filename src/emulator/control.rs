@@ -1,6 +1,7 @@
 //! `/__emulator`: what a test or a person at a desk turns and reads. README.md
 //! beside this file lists it.
 
+pub(super) mod names;
 mod users;
 
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use actix_web::{
     HttpRequest, HttpResponse, ResponseError,
     http::{StatusCode, header},
+    middleware::from_fn,
     web,
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -28,6 +30,7 @@ use super::{
 pub(super) fn configure(app: &mut web::ServiceConfig) {
     app.route("/", web::get().to(index)).service(
         web::scope("/__emulator")
+            .wrap(from_fn(names::check))
             .route("/style.css", web::get().to(style))
             .route("/connectors/{flow}", web::get().to(connectors))
             .route("/connectors/{flow}", web::put().to(put_connectors))

@@ -6,6 +6,7 @@ mod filter;
 use actix_web::{
     HttpRequest, HttpResponse, ResponseError,
     http::{StatusCode, header},
+    middleware::from_fn,
     web,
 };
 use serde_json::{Map, Value, json};
@@ -13,6 +14,7 @@ use uuid::Uuid;
 
 use self::filter::Filter;
 use super::{
+    control::names,
     directory::{Extensions, Key, User},
     params::Params,
     state::{Tenant, rfc3339},
@@ -47,6 +49,7 @@ const LARGEST_PAGE: usize = 999;
 pub(super) fn configure(app: &mut web::ServiceConfig) {
     app.service(
         web::scope("/graph/v1.0")
+            .wrap(from_fn(names::check))
             .route("/users", web::get().to(users))
             .route("/users/{user}", web::get().to(user)),
     );

@@ -25,7 +25,7 @@ pub(super) use self::{
     renewal::Renewal,
 };
 use super::{
-    engine::{context::Context, program::Program},
+    engine::{context::Context, program::Program, session::Sso},
     entra::{self, EntraIssuer},
     pages,
     params::{Params, encode_all},
@@ -345,7 +345,10 @@ async fn logout(tenant: web::Data<Tenant>, request: HttpRequest, body: web::Byte
         false => Params::parse(&body),
     };
     if let Some(session) = pages::cookie(&tenant, &request, "sso") {
-        tenant.state().sessions.remove(&session);
+        let mut state = tenant.state();
+        if let Some(kept) = state.sessions.get_mut(&session) {
+            *kept = Sso::over();
+        }
     }
     let tag = language_tag(parameters.get("ui_locales"), accept_language(&request));
     let mut response = match parameters.get("post_logout_redirect_uri") {

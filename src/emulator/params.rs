@@ -1,5 +1,7 @@
 //! Parameters of a query or a form, and the encoding of those we send.
 
+use std::collections::HashSet;
+
 /// Name and value in the order they came.
 #[derive(Clone, Default)]
 pub(super) struct Params(Vec<(String, String)>);
@@ -48,16 +50,9 @@ impl Params {
 
     /// The first name that comes twice (RFC 6749 3.1 forbids it).
     pub(super) fn repeated(&self) -> Option<&str> {
-        let names = self.0.iter().enumerate();
-        names
-            .filter_map(|(at, (name, _))| {
-                let before = self.0.get(..at)?;
-                before
-                    .iter()
-                    .any(|(other, _)| other == name)
-                    .then_some(name.as_str())
-            })
-            .next()
+        let mut seen = HashSet::new();
+        let mut names = self.0.iter().map(|(name, _)| name.as_str());
+        names.find(|name| !seen.insert(*name))
     }
 }
 
@@ -82,4 +77,34 @@ pub(super) fn encode_all(pairs: &[(String, String)]) -> String {
         .map(|(name, value)| format!("{name}={}", encode(value)))
         .collect();
     pairs.join("&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Params;
+
+    #[test]
+    fn the_first_name_that_comes_again_is_told() {
+        let cases = [
+            ("", None),
+            ("a=1&b=1&A=1", None),
+            ("a=1&b=1&b=2&a=2", Some("b")),
+            ("a&a", Some("a")),
+        ];
+        for (sent, expected) in cases {
+            assert_eq!(
+                Params::parse(sent.as_bytes()).repeated(),
+                expected,
+                "{sent}"
+            );
+        }
+    }
+
+    /// Compared with one another they would hold a worker for minutes.
+    #[test]
+    fn any_number_of_names_is_looked_through_once() {
+        let names: Vec<String> = (0..400_000).map(|at| format!("{at:x}=")).collect();
+        let sent = names.join("&");
+        assert_eq!(Params::parse(sent.as_bytes()).repeated(), None);
+    }
 }

@@ -16,6 +16,7 @@ use super::{
         issue::Issued,
         journey::{End, Forgot, Journey, Next, Waiting},
         proof::ProofAction,
+        session::Sso,
     },
     oidc::{Delivery, OAuthError, deliver},
     pages::{self, SessionCookie},
@@ -277,6 +278,10 @@ impl Visit {
         let kept_for = sso.kept_for;
         let mut state = tenant.state();
         if let Some(before) = self.session.take() {
+            let found = state.sessions.get(&before);
+            if found.is_some_and(Sso::is_over) {
+                sso.forget_found();
+            }
             state.sessions.remove(&before);
         }
         state.sessions.insert(id.clone(), sso);

@@ -4,6 +4,8 @@
 mod choice;
 mod exchange;
 mod page;
+#[cfg(test)]
+mod tests;
 
 use std::{sync::Arc, time::Instant};
 
@@ -153,6 +155,7 @@ impl Journey {
             kind: FrameKind::Main,
             next: 0,
         };
+        let sso = sso.found();
         Self {
             program,
             context,
@@ -212,6 +215,9 @@ impl Journey {
         self.chosen = None;
         self.waiting = None;
         self.sso = self.began_with.clone();
+        // Another person may go on from here.
+        self.context.keep_signed_in = false;
+        self.context.provider_tokens.clear();
         self.first_page = self.page_number + 1;
         self.run(tenant).await
     }

@@ -17,7 +17,7 @@ pub(crate) mod proof;
 pub(crate) mod providers;
 mod resolvers;
 pub(crate) mod rules;
-mod secrets;
+pub(crate) mod secrets;
 pub(crate) mod session;
 pub(crate) mod support;
 pub(crate) mod trace;

@@ -20,6 +20,7 @@ pub(crate) struct Sso {
     pub(crate) used: i64,
     /// "Keep me signed in" was ticked: how many seconds it lasts then.
     pub(crate) kept_for: Option<i64>,
+    is_over: bool,
     participants: Vec<Participant>,
     /// By profile: a real provider has a session of its own.
     told: BTreeMap<String, Map<String, Json>>,
@@ -35,6 +36,14 @@ struct Participant {
     claims: Bag,
     /// The claims exchange that was chosen, of an external login.
     exchange: Option<String>,
+    age: Age,
+}
+
+/// Whether the journey that is under way keeps it, or found it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Age {
+    Found,
+    Kept,
 }
 
 impl Sso {
@@ -77,6 +86,34 @@ impl Sso {
             chosen.is_some_and(|chosen| folded(chosen) == folded(exchange))
         });
         remembered.next().map(|(exchange, _)| exchange)
+    }
+
+    /// What stays of a session when the person signs out, for the journeys that
+    /// began with it and are not at their end.
+    pub(crate) fn over() -> Self {
+        Self {
+            is_over: true,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// A journey begins with it.
+    pub(super) fn found(mut self) -> Self {
+        for participant in &mut self.participants {
+            participant.age = Age::Found;
+        }
+        self
+    }
+
+    /// What the journey under way did not keep itself is forgotten: meanwhile
+    /// the person has signed out.
+    pub(crate) fn forget_found(&mut self) {
+        self.participants.retain(|kept| kept.age == Age::Kept);
+        self.told.clear();
     }
 
     /// Forgets accounts that are no more.
@@ -128,6 +165,7 @@ impl Sso {
             manager: id,
             claims,
             exchange: (kind == SessionKind::ExternalLogin).then(|| exchange.to_owned()),
+            age: Age::Kept,
         });
     }
 

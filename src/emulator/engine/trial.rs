@@ -98,7 +98,12 @@ pub(crate) fn program(claims: &[&str], blocks: &str, profiles: &str) -> Program 
     <OutputClaims/><SubjectNamingInfo ClaimType="sub"/></TechnicalProfile></RelyingParty>
 </TrustFrameworkPolicy>"#
     );
-    let set = PolicySet::from_texts([("trial.xml", text.as_str())]);
+    program_of(&text)
+}
+
+/// A policy that is written out.
+pub(crate) fn program_of(text: &str) -> Program {
+    let set = PolicySet::from_texts([("trial.xml", text)]);
     assert!(set.broken.is_empty(), "{:?}", set.broken);
     let effective = set.effective(set.files[0].file).unwrap();
     Program::new(Dialect::CustomPolicy, effective, Arc::new(set.sources)).unwrap()

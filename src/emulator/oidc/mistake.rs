@@ -60,6 +60,8 @@ pub(super) enum Mistake<'a> {
     MalformedVerifier,
     WrongVerifier,
     UnknownRefreshToken,
+    /// The account's password is another one since.
+    RevokedGrant,
     UnregisteredLogoutUri(&'a str),
     /// Our own.
     Internal,

@@ -98,14 +98,8 @@ impl<'a> Asked<'a> {
             }
             other => return Err(Mistake::GrantType(other)),
         };
-        let (Handed::Code(grant) | Handed::RefreshToken(grant)) = &handed;
-        let is_gone = grant
-            .object_id
-            .is_some_and(|id| tenant.state().directory.get(id).is_none());
-        match is_gone {
-            true => Err(Mistake::AccountGone),
-            false => Ok((program, handed)),
-        }
+        check_account(tenant, &handed)?;
+        Ok((program, handed))
     }
 
     /// Who asks, by `client_secret_basic` or `client_secret_post` (RFC 6749
@@ -135,6 +129,27 @@ impl<'a> Asked<'a> {
         let (application, program) = self.door.client(self.tenant, client_id, At::Token)?;
         check_secret(application, secret)?;
         Ok((application, program))
+    }
+}
+
+/// A grant ends with its account, a refresh token also with the password that
+/// the account had (`refreshTokensValidFromDateTime`).
+fn check_account(tenant: &Tenant, handed: &Handed) -> Result<(), Mistake<'static>> {
+    let (Handed::Code(grant) | Handed::RefreshToken(grant)) = handed;
+    let Some(id) = grant.object_id else {
+        return Ok(());
+    };
+    let valid_from = tenant
+        .state()
+        .directory
+        .get(id)
+        .map(|user| user.tokens_valid_from);
+    match (valid_from, handed) {
+        (None, _) => Err(Mistake::AccountGone),
+        (Some(moment), Handed::RefreshToken(grant)) if moment > grant.began => {
+            Err(Mistake::RevokedGrant)
+        }
+        (Some(_), Handed::Code(_) | Handed::RefreshToken(_)) => Ok(()),
     }
 }
 
@@ -207,7 +222,10 @@ fn check_grant(
     now: i64,
     lifetime: i64,
 ) -> Result<(), Mistake<'static>> {
-    if grant.client_id != application.client_id || grant.policy != program.id {
+    // Flows of either platform may have the same name.
+    let is_entras = matches!(grant.authority, Authority::ExternalId(_));
+    let is_of_this_door = is_entras == (program.dialect == Dialect::ExternalId);
+    if grant.client_id != application.client_id || grant.policy != program.id || !is_of_this_door {
         return Err(Mistake::ForeignGrant);
     }
     if now > grant.issued_at.saturating_add(lifetime) {

@@ -14,8 +14,9 @@ use crate::emulator::{
         context::Context,
         journey::{Journey, Next},
         program::Program,
+        secrets::is_secret_name,
         session::Sso,
-        trace::Trace,
+        trace::{MASK, Trace},
     },
     oidc::{Delivery, OAuthError, Request},
     pages,
@@ -76,7 +77,8 @@ fn session(tenant: &Tenant, program: &Program, id: &str, parameters: &Params) ->
     if matches!(parameters.get("prompt"), Some("login" | "select_account")) {
         return None;
     }
-    let mut sso = tenant.state().sessions.get(id).cloned()?;
+    let kept = tenant.state().sessions.get(id).cloned();
+    let mut sso = kept.filter(|sso| !sso.is_over())?;
     match program.dialect {
         // A custom policy says itself what becomes of them.
         Dialect::CustomPolicy => {}
@@ -99,7 +101,8 @@ fn session(tenant: &Tenant, program: &Program, id: &str, parameters: &Params) ->
     let max_age = parameters
         .get("max_age")
         .and_then(|age| age.parse::<i64>().ok());
-    let is_fresh = max_age.is_none_or(|age| now <= sso.auth_time.saturating_add(age));
+    // Zero asks the person again, however quick they are.
+    let is_fresh = max_age.is_none_or(|age| age > 0 && now <= sso.auth_time.saturating_add(age));
     (is_alive && is_fresh).then_some(sso)
 }
 
@@ -149,12 +152,47 @@ pub(in crate::emulator) fn trace(tenant: &Tenant, program: &Program, context: &C
 }
 
 /// What the application asked, without what proves it is the same one later.
+/// Secrets have no business there, and are not shown when they come.
 fn asked(parameters: &Params) -> Map<String, Value> {
-    const KEPT_BACK: [&str; 4] = ["code_challenge", "nonce", "state", "id_token_hint"];
+    const KEPT_BACK: [&str; 5] = [
+        "code_challenge",
+        "code_verifier",
+        "nonce",
+        "state",
+        "id_token_hint",
+    ];
     let asked = parameters
         .iter()
         .filter(|(name, _)| !KEPT_BACK.contains(name));
     asked
-        .map(|(name, value)| (name.to_owned(), Value::from(value)))
+        .map(|(name, value)| {
+            let shown = match is_secret_name(name) {
+                true => MASK,
+                false => value,
+            };
+            (name.to_owned(), Value::from(shown))
+        })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{MASK, asked};
+    use crate::emulator::params::Params;
+
+    #[test]
+    fn secrets_that_an_application_sends_along_are_not_shown() {
+        let sent = "client_id=shop&login_hint=a%40b.example&state=s&nonce=n&code_challenge=c\
+                    &code_verifier=v&id_token_hint=e&client_secret=x&access_token=y&Password=z";
+        let expected = json!({
+            "client_id": "shop",
+            "login_hint": "a@b.example",
+            "client_secret": MASK,
+            "access_token": MASK,
+            "Password": MASK,
+        });
+        assert_eq!(json!(asked(&Params::parse(sent.as_bytes()))), expected);
+    }
 }

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use idlink::emulator::{self, Emulator, FederatedIdentity, SeedUser, Settings, StartError};
 use serde_json::{Value, json};
 
-use super::{alone, browser, get_json, http, settings, sign_in, users};
+use super::{
+    SECRET, WEB, alone, browser, control, exchange, get_json, http, post_token, put, settings,
+    sign_in, sign_up, users,
+};
 
 const ADA: &str = "0c1d9c8e-6f53-4d39-8b3e-1f0a4c4b6f10";
 const GRACE: &str = "1c1d9c8e-6f53-4d39-8b3e-1f0a4c4b6f11";
@@ -363,4 +366,53 @@ async fn a_state_file_of_version_1_is_read_and_written_anew() {
         assert!(matches!(error, StartError::StateContent(_)), "{error}");
     }
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[tokio::test]
+async fn a_new_password_ends_the_refresh_tokens_of_the_one_before() {
+    let tenant = alone().await;
+    let mut browser = browser(&tenant);
+    let page = sign_up(&mut browser, &tenant, "ada@post.example").await;
+    let tokens = exchange(&tenant, &page.code()).await;
+    let refresh = |tokens: &Value| {
+        let token = tokens["refresh_token"].as_str().unwrap().to_owned();
+        let tenant = &tenant;
+        async move {
+            let form = [
+                ("grant_type", "refresh_token"),
+                ("client_id", WEB),
+                ("client_secret", SECRET),
+                ("refresh_token", &token),
+            ];
+            post_token(tenant, &form).await
+        }
+    };
+    let (status, tokens) = refresh(&tokens).await;
+    assert_eq!(status, 200, "{tokens}");
+
+    put(&tenant, "clock", json!({ "offset_seconds": 60 })).await;
+    let id = users(&tenant).await[0]["objectId"].clone();
+    let path = format!("users/{}", id.as_str().unwrap());
+    let password = json!({ "password": "Another horse 2" });
+    let (status, reply) = control(&tenant, reqwest::Method::PATCH, &path, password).await;
+    assert_eq!(status, 204, "{reply}");
+    let (status, body) = refresh(&tokens).await;
+    assert_eq!(status, 400, "{body}");
+    assert_eq!(body["error"], "invalid_grant");
+    let text = body["error_description"].as_str().unwrap();
+    assert!(text.starts_with("AADB2C90129: "), "{text}");
+}
+
+#[tokio::test]
+async fn who_comes_by_a_name_of_the_public_dns_is_told_nothing() {
+    let tenant = with_two().await;
+    for path in ["__emulator/users", "__emulator/traces", "graph/v1.0/users"] {
+        let url = format!("{}/{path}", tenant.base_url());
+        let ask = |host: &'static str| http().get(&url).header("host", host).send();
+        let refused = ask("rebound.evil.com").await.unwrap();
+        assert_eq!(refused.status(), 403, "{path}");
+        let text = refused.text().await.unwrap();
+        assert!(!text.contains("ada"), "{path}: {text}");
+        assert_eq!(ask("contoso.localhost").await.unwrap().status(), 200);
+    }
 }

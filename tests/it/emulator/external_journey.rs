@@ -1188,3 +1188,29 @@ async fn settings_that_do_not_fit_are_refused_at_the_start() {
         }
     }
 }
+
+#[tokio::test]
+async fn what_one_platform_gave_is_good_at_its_own_doors_only() {
+    let mut settings = settings();
+    let mut flow = ExternalIdFlow::new(super::FLOW, &[WEB]);
+    flow.attributes = vec![Attribute::new("displayName").required()];
+    settings.external_id = vec![flow];
+    let tenant = emulator::start(settings).await.unwrap();
+    let page = super::sign_up(&mut super::browser(&tenant), &tenant, JONAS).await;
+    let code = page.code();
+    let url = format!(
+        "{}/entra/{TENANT}.ciamlogin.com/{TENANT}/oauth2/v2.0/token",
+        tenant.base_url()
+    );
+    let response = super::http()
+        .post(url)
+        .form(&code_form(&code))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), 400);
+    let body: Value = response.json().await.unwrap();
+    assert_eq!(body["error_codes"], json!([70_000]), "{body}");
+    // Which leaves it good where it is.
+    super::exchange(&tenant, &code).await;
+}

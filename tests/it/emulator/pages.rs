@@ -1,6 +1,6 @@
 //! What a person meets in a user flow: words, fields, tabs, sessions.
 
-use idlink::emulator::{self, AttributeKind};
+use idlink::emulator::{self, AttributeKind, SessionScope};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -240,4 +240,30 @@ async fn an_attribute_has_one_type_in_all_flows() {
     let url = authorize_url(&tenant, &fragment).replace(FLOW, "B2C_1_other");
     let token = browser.get(&url).await.parameter("id_token").unwrap();
     assert_eq!(claims(&token)["extension_Age"], 41);
+}
+
+#[tokio::test]
+async fn a_page_that_is_still_open_does_not_bring_back_who_signed_out() {
+    let mut settings = settings();
+    settings.user_flows[1].session_scope = SessionScope::Disabled;
+    let tenant = emulator::start(settings).await.unwrap();
+    let mut browser = browser(&tenant);
+    for address in ["jonas@post.example", "ida@post.example"] {
+        sign_up(&mut browser, &tenant, address).await.code();
+        browser
+            .get(&super::endpoint(&tenant, "oauth2/v2.0/logout"))
+            .await;
+    }
+    sign_in(&mut browser, &tenant, "jonas@post.example")
+        .await
+        .code();
+    let other = authorize_url(&tenant, &[]).replace(FLOW, "B2C_1_other");
+    let open = browser.get(&other).await;
+    browser
+        .get(&super::endpoint(&tenant, "oauth2/v2.0/logout"))
+        .await;
+    let form = [("signInName", "ida@post.example"), ("password", PASSWORD)];
+    browser.press(&open, "next", &form).await.code();
+    let page = browser.get(&authorize_url(&tenant, &[])).await;
+    assert!(page.has("localAccountForm"), "{}", page.body);
 }

@@ -108,20 +108,23 @@ impl Journey {
         offer: &Offer<'_>,
     ) -> Option<(String, String)> {
         let scene = self.scene(tenant);
-        let targets = offer.targets.iter().copied();
-        if let Some(exchange) = self.began_with.chosen_provider(scene, targets) {
-            let why = format!("The session remembers that {exchange} was chosen.");
-            return Some((exchange.to_owned(), why));
-        }
-        if let Some(exchange) = self.hinted_provider(program, offer) {
-            let why = format!("domain_hint names the provider of {exchange}.");
-            return Some((exchange.to_owned(), why));
-        }
         let enabled: Vec<_> = offer
             .targets
             .iter()
+            .copied()
             .filter(|(_, profile)| is_enabled(&self.bag, profile))
             .collect();
+        let remembered = self
+            .began_with
+            .chosen_provider(scene, enabled.iter().copied());
+        if let Some(exchange) = remembered {
+            let why = format!("The session remembers that {exchange} was chosen.");
+            return Some((exchange.to_owned(), why));
+        }
+        if let Some(exchange) = self.hinted_provider(program, &enabled) {
+            let why = format!("domain_hint names the provider of {exchange}.");
+            return Some((exchange.to_owned(), why));
+        }
         match (&enabled[..], offer.local, offer.shows_single) {
             ([(exchange, _)], None, false) => {
                 let why = format!("There is only {exchange} to choose: the page is passed over.");
@@ -132,15 +135,19 @@ impl Journey {
     }
 
     /// `domain_hint` names the `Domain` of a claims provider.
-    fn hinted_provider<'p>(&self, program: &Program, offer: &Offer<'p>) -> Option<&'p str> {
+    fn hinted_provider<'p>(
+        &self,
+        program: &Program,
+        enabled: &[(&'p str, TechnicalProfile<'p>)],
+    ) -> Option<&'p str> {
         let hint = self.context.parameters.get("domain_hint")?;
         let is_hinted = |profile: &TechnicalProfile<'_>| {
             let provider = program.effective.claims_provider_of(profile.id());
             let domain = provider.and_then(|provider| provider.child_text("Domain"));
             domain.is_some_and(|domain| domain.eq_ignore_ascii_case(hint))
         };
-        let mut targets = offer.targets.iter();
-        let found = targets.find(|(_, profile)| is_hinted(profile));
+        let mut enabled = enabled.iter();
+        let found = enabled.find(|(_, profile)| is_hinted(profile));
         found.map(|(exchange, _)| *exchange)
     }
 

@@ -64,11 +64,7 @@ impl Journey {
             return Flow::failed(&Failure::technical("AADB2C90021", text));
         };
         if !is_enabled(&self.bag, &profile) {
-            let id = profile.id();
-            self.note(
-                NoteLevel::Info,
-                format!("{id} is not enabled for this journey (EnabledForUserJourneys)."),
-            );
+            self.note_disabled(&profile);
             return Flow::On;
         }
         if self.answered_by_session(tenant, program, profile) {
@@ -95,6 +91,14 @@ impl Journey {
                 }
             }
         }
+    }
+
+    pub(super) fn note_disabled(&mut self, profile: &TechnicalProfile<'_>) {
+        let id = profile.id();
+        self.note(
+            NoteLevel::Info,
+            format!("{id} is not enabled for this journey (EnabledForUserJourneys)."),
+        );
     }
 
     pub(super) async fn run_profile(

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::Map;
 
-use super::{End, Flow, Journey, Next, Waiting};
+use super::{End, Flow, Journey, Next, Waiting, exchange::is_enabled};
 use crate::{
     emulator::{
         engine::{
@@ -317,6 +317,10 @@ impl Journey {
             if precondition::skips(&looked) {
                 record.skipped_by = looked.last().cloned();
                 self.happened(Happening::Profile(Box::new(record)));
+                continue;
+            }
+            if !is_enabled(scope, &profile) {
+                self.note_disabled(&profile);
                 continue;
             }
             let done = profile::run(scene, profile, CallPlace::Validation, &mut record).await;

@@ -159,7 +159,7 @@ fn parts(mistake: &Mistake<'_>, tenant: &Tenant) -> (&'static str, &'static str,
             "AADB2C90182",
             "The supplied code_verifier does not match associated code_challenge",
         ),
-        Mistake::UnknownRefreshToken => grant(
+        Mistake::UnknownRefreshToken | Mistake::RevokedGrant => grant(
             "AADB2C90129",
             "The provided grant has been revoked. Please reauthenticate and try again.",
         ),

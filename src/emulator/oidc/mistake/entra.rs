@@ -152,6 +152,11 @@ fn parts(mistake: &Mistake<'_>, tenant: &Tenant) -> (&'static str, &'static str,
             "AADSTS70000",
             "The provided value for the input parameter 'refresh_token' is not valid.",
         ),
+        Mistake::RevokedGrant => grant(
+            "AADSTS50173",
+            "The provided grant has expired due to it being revoked, a fresh auth token is needed. \
+             The user might have changed or reset their password.",
+        ),
         Mistake::UnregisteredLogoutUri(uri) => request(
             "AADSTS50011",
             &format!("The post logout redirect URI '{uri}' is not registered."),
