@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::clients::client;
+use super::clients::{client, said_by};
 use super::demo::Demo;
 use super::support::postgres::new_folder;
 
@@ -16,26 +16,17 @@ const SCREENSHOTS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/../screenshots"
 async fn people_sign_up_in_a_real_browser_and_staff_approves_them() {
     let demo = Demo::start(&new_folder("demo")).await;
     std::fs::create_dir_all(SCREENSHOTS).unwrap();
-    let output = client("node")
-        .arg("story.mjs")
-        .env("TRADE", demo.address("Contoso Trade (B2B)"))
-        .env("SHOP", demo.address("Contoso Shop (B2C)"))
-        .env("TENANT", demo.address("Mock B2C tenant"))
-        .env("EXTERNAL", demo.address("Mock External ID tenant"))
-        .env("IDLINK", env!("CARGO_BIN_EXE_idlink"))
-        .env("DATA_DIR", &demo.data_dir)
-        .env("SCREENSHOTS", Path::new(SCREENSHOTS))
-        .output()
-        .await
-        .unwrap();
-    let (said, complained) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
-    assert!(
-        output.status.success(),
-        "{}\n{said}\n{complained}\nNode.js, its packages and Chromium come with `make test`.",
-        output.status
-    );
+    said_by(
+        client("node")
+            .arg("story.mjs")
+            .env("TRADE", demo.address("Contoso Trade (B2B)"))
+            .env("SHOP", demo.address("Contoso Shop (B2C)"))
+            .env("TENANT", demo.address("Mock B2C tenant"))
+            .env("EXTERNAL", demo.address("Mock External ID tenant"))
+            .env("IDLINK", env!("CARGO_BIN_EXE_idlink"))
+            .env("DATA_DIR", &demo.data_dir)
+            .env("SCREENSHOTS", Path::new(SCREENSHOTS)),
+    )
+    .await;
     demo.interrupt().await;
 }

@@ -1,6 +1,7 @@
 //! Two OpenID Connect libraries that nobody here wrote, against the production
 //! assembly and the mock tenant: npm's openid-client and PyPI's authlib.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
@@ -160,26 +161,18 @@ impl Desk {
             Authentication::Basic => "basic",
         };
         let metadata = self.url("/sites/trade/.well-known/openid-configuration");
-        let output = client(program)
-            .arg(script)
-            .env("METADATA_URL", metadata)
-            .env("CLIENT_ID", CLIENT_ID)
-            .env("CLIENT_SECRET", library.secret())
-            .env("CLIENT_AUTH", authentication)
-            .env("REDIRECT_URI", REDIRECT_URI)
-            .env("EMAIL", email)
-            .env("PASSWORD", PASSWORD)
-            .output()
-            .await
-            .unwrap_or_else(|error| panic!("{program} cannot be run ({error}): use `make test`"));
-        let (said, complained) = (
-            String::from_utf8(output.stdout).unwrap(),
-            String::from_utf8_lossy(&output.stderr).into_owned(),
-        );
-        assert!(
-            output.status.success(),
-            "{script} failed; are its packages installed (`make test`)?\n{said}{complained}"
-        );
+        let said = said_by(
+            client(program)
+                .arg(script)
+                .env("METADATA_URL", metadata)
+                .env("CLIENT_ID", CLIENT_ID)
+                .env("CLIENT_SECRET", library.secret())
+                .env("CLIENT_AUTH", authentication)
+                .env("REDIRECT_URI", REDIRECT_URI)
+                .env("EMAIL", email)
+                .env("PASSWORD", PASSWORD),
+        )
+        .await;
         serde_json::from_str(&said).unwrap()
     }
 }
@@ -196,6 +189,29 @@ pub(crate) fn client(program: &str) -> Command {
         .stdin(Stdio::null())
         .kill_on_drop(true);
     command
+}
+
+/// Lets it run to its end; what it printed. One that fails is told with all that
+/// it said.
+pub(crate) async fn said_by(client: &mut Command) -> String {
+    let output = client.output().await;
+    let script = client
+        .as_std()
+        .get_args()
+        .collect::<Vec<_>>()
+        .join(OsStr::new(" "));
+    let script = script.display();
+    let output =
+        output.unwrap_or_else(|error| panic!("{script} cannot be run ({error}): use `make test`"));
+    let said = String::from_utf8(output.stdout).unwrap();
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "{script}: {}\n{said}\n{complained}\nNode.js, Python, their packages and Chromium come \
+         with `make test`.",
+        output.status
+    );
+    said
 }
 
 fn tenant_settings(secret: &str) -> emulator::Settings {

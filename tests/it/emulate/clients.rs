@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::{OWN, Running};
-use crate::clients::client;
+use crate::clients::{client, said_by};
 
 const POLICY: &str = "B2C_1A_signup_signin";
 /// Of the web application that a desk without settings has.
@@ -63,26 +63,23 @@ async fn run(program: &str, script: &str) -> (Running, Value) {
     let https = running.told("HTTPS ");
     let policy = format!("{https}/contoso.onmicrosoft.com/{POLICY}");
     let authority = running.told("its authority");
-    let output = client(program)
-        .arg(script)
-        .env("AUTHORITY", &policy)
-        .env(
-            "METADATA_URL",
-            format!("{policy}/v2.0/.well-known/openid-configuration"),
-        )
-        .env("MAILBOX", format!("{https}/__emulator/mailbox"))
-        .env("CLIENT_ID", CLIENT_ID)
-        .env("CLIENT_SECRET", CLIENT_SECRET)
-        .env("REDIRECT_URI", REDIRECT_URI)
-        .env("EMAIL", EMAIL)
-        .env("PASSWORD", "Passw0rd!long")
-        .env("NODE_EXTRA_CA_CERTS", authority)
-        .env("REQUESTS_CA_BUNDLE", authority)
-        .output()
-        .await
-        .unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    let complained = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{script}\n{said}{complained}");
+    let said = said_by(
+        client(program)
+            .arg(script)
+            .env("AUTHORITY", &policy)
+            .env(
+                "METADATA_URL",
+                format!("{policy}/v2.0/.well-known/openid-configuration"),
+            )
+            .env("MAILBOX", format!("{https}/__emulator/mailbox"))
+            .env("CLIENT_ID", CLIENT_ID)
+            .env("CLIENT_SECRET", CLIENT_SECRET)
+            .env("REDIRECT_URI", REDIRECT_URI)
+            .env("EMAIL", EMAIL)
+            .env("PASSWORD", "Passw0rd!long")
+            .env("NODE_EXTRA_CA_CERTS", authority)
+            .env("REQUESTS_CA_BUNDLE", authority),
+    )
+    .await;
     (running, serde_json::from_str(&said).unwrap())
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use idlink::domain::customer::CustomerType::B2b;
 
 use super::desk::{Desk, Policy, TRY_IT};
-use crate::clients::client;
+use crate::clients::{client, said_by};
 use crate::support::business::OnFile;
 
 /// Kept by CI.
@@ -35,22 +35,13 @@ async fn people_go_through_our_policies_in_a_real_browser() {
             .await;
     }
     std::fs::create_dir_all(SCREENSHOTS).unwrap();
-    let output = client("node")
-        .arg("journeys.mjs")
-        .env("TENANT", format!("{}/", desk.tenant.base))
-        .env("AUTHORIZE", desk.try_it_url())
-        .env("CALLBACK", desk.try_it_callback())
-        .env("SCREENSHOTS", Path::new(SCREENSHOTS))
-        .output()
-        .await
-        .unwrap();
-    let (said, complained) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
-    assert!(
-        output.status.success(),
-        "{}\n{said}\n{complained}\nNode.js, its packages and Chromium come with `make test`.",
-        output.status
-    );
+    said_by(
+        client("node")
+            .arg("journeys.mjs")
+            .env("TENANT", format!("{}/", desk.tenant.base))
+            .env("AUTHORIZE", desk.try_it_url())
+            .env("CALLBACK", desk.try_it_callback())
+            .env("SCREENSHOTS", Path::new(SCREENSHOTS)),
+    )
+    .await;
 }

@@ -8,7 +8,6 @@ use super::{End, Flow, Journey, Next, Waiting, exchange::is_enabled};
 use crate::{
     emulator::{
         engine::{
-            Scene,
             bag::Bag,
             failure::{Failure, PageText},
             form::{self, Form, PageErrors},
@@ -40,9 +39,7 @@ impl Journey {
             Ok(form) => form,
             Err(failure) => return Flow::failed(&failure),
         };
-        let scene = self.scene(tenant);
-        let words = Words::of(&scene, form.content_definition.as_deref());
-        if form::fields(&scene, &profile, &words).is_empty() {
+        if self.fields_of(tenant, &form).is_empty() {
             let text = format!(
                 "{} shows no claim, so that its page is passed over, and its validation with it.",
                 profile.id()
@@ -77,9 +74,7 @@ impl Journey {
             content_definition: page,
             ..Form::default()
         };
-        let scene = self.scene(tenant);
-        let words = Words::of(&scene, form.content_definition.as_deref());
-        let fields = form::fields(&scene, &profile, &words);
+        let fields = self.fields_of(tenant, &form);
         form.prefill(&fields, &inputs);
         form.given = inputs;
         Ok(form)
@@ -184,14 +179,8 @@ impl Journey {
         form: &mut Form,
         sent: &Params,
     ) -> Flow {
-        // The words are the policy's: they outlive the journey's state.
         let (fields, errors) = {
-            let scene = Scene {
-                tenant,
-                program,
-                context: &self.context,
-                bag: &self.bag,
-            };
+            let scene = self.scene(tenant);
             let words = Words::of(&scene, form.content_definition.as_deref());
             let t = Texts::for_tag(&self.context.tag).1;
             (
