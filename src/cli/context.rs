@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{Database, Problems, Settings, Source};
 use crate::store::address::AddressError;
 use crate::store::embedded::{Durability, Embedded, EmbeddedError, Options};
-use crate::store::{Limits, Store, StoreError, StoreSettings};
+use crate::store::{Limits, Statements, Store, StoreError, StoreSettings};
 
 /// The embedded server's own database.
 const DATABASE: &str = "idlink";
@@ -105,6 +105,7 @@ impl Context {
                     tls: None,
                     connections,
                     limits: Limits::default(),
+                    statements: Statements::Prepared,
                 };
                 (settings, Some(embedded))
             }

@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
-use super::{Limits, StoreSettings};
+use super::{Limits, Statements, StoreSettings};
 
 /// Why the settings name no database that can be tried.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +53,7 @@ impl StoreSettings {
             tls,
             connections,
             limits: Limits::default(),
+            statements: Statements::Prepared,
         })
     }
 }

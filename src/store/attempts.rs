@@ -1,12 +1,11 @@
 //! Sign-ups as they were seen: what was asked, found and answered.
 
-use deadpool_postgres::Object;
-use futures_util::try_join;
 use time::{Duration, OffsetDateTime};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::{Store, StoreError, Transaction, columns};
+use super::session::Session;
+use super::{Store, StoreError, Transaction, columns, pipelined};
 use crate::domain::answer::Refusal;
 use crate::domain::customer::LegalEntity;
 use crate::domain::email::Email;
@@ -91,7 +90,7 @@ pub struct AttemptFile {
 /// Two statements, each complete in itself: the first lets go of an attempt
 /// that is too old to be the same one, the second joins the open one or opens
 /// one, and the unique index sees to it that there is one.
-async fn remember(client: &Object, attempt: &AttemptRow<'_>) -> Result<Reference, StoreError> {
+async fn remember(session: &Session, attempt: &AttemptRow<'_>) -> Result<Reference, StoreError> {
     const LET_GO: &str = "
         UPDATE sign_up_attempt
            SET is_open = false
@@ -124,10 +123,6 @@ async fn remember(client: &Object, attempt: &AttemptRow<'_>) -> Result<Reference
                     rules = excluded.rules,
                     request_id = excluded.request_id
           RETURNING reference";
-    let (let_go, join_or_open) = try_join!(
-        client.prepare_cached(LET_GO),
-        client.prepare_cached(JOIN_OR_OPEN)
-    )?;
     let legal_entity = attempt.site.legal_entity.as_str();
     let key = attempt.key.as_slice();
     let oldest = attempt.at - SAME_QUESTION;
@@ -140,41 +135,33 @@ async fn remember(client: &Object, attempt: &AttemptRow<'_>) -> Result<Reference
         Said::Continue => "continue",
         Said::Refuse => "refuse",
     };
-    let (_, row) = try_join!(
-        async {
-            client
-                .execute(&let_go, &[&legal_entity, &key, &oldest])
-                .await
-        },
-        async {
-            client
-                .query_one(
-                    &join_or_open,
-                    &[
-                        &legal_entity,
-                        &attempt.attempt_id,
-                        &key,
-                        &reference.as_str(),
-                        &attempt.site.tenant,
-                        &attempt.site.name,
-                        &attempt.step,
-                        &attempt.at,
-                        &attempt.provider.as_str(),
-                        &attempt.identity.map(|identity| identity.issuer.as_str()),
-                        &subject,
-                        &address(attempt.address),
-                        &attempt.address.email().map(Email::canonical),
-                        &decision,
-                        &refusal,
-                        &customer,
-                        &found,
-                        &answer,
-                        &rules,
-                        &attempt.request_id,
-                    ],
-                )
-                .await
-        },
+    let (_, row) = pipelined!(
+        session.execute(LET_GO, &[&legal_entity, &key, &oldest]),
+        session.query_one(
+            JOIN_OR_OPEN,
+            &[
+                &legal_entity,
+                &attempt.attempt_id,
+                &key,
+                &reference.as_str(),
+                &attempt.site.tenant,
+                &attempt.site.name,
+                &attempt.step,
+                &attempt.at,
+                &attempt.provider.as_str(),
+                &attempt.identity.map(|identity| identity.issuer.as_str()),
+                &subject,
+                &address(attempt.address),
+                &attempt.address.email().map(Email::canonical),
+                &decision,
+                &refusal,
+                &customer,
+                &found,
+                &answer,
+                &rules,
+                &attempt.request_id,
+            ],
+        ),
     )?;
     Reference::parse(row.try_get(0)?).ok_or(StoreError::Corrupt("sign_up_attempt.reference"))
 }
@@ -226,9 +213,9 @@ fn spell(decided: Decided<'_>) -> (&'static str, Option<&'static str>, Option<Uu
 impl Store {
     /// Remembers an attempt and returns the reference under which it is found.
     pub async fn remember(&self, attempt: &AttemptRow<'_>) -> Result<Reference, StoreError> {
-        let connection = self.connection().await?;
-        let reference = remember(connection.client()?, attempt).await?;
-        connection.give_back();
+        let session = self.session().await?;
+        let reference = remember(&session, attempt).await?;
+        session.give_back();
         Ok(reference)
     }
 
@@ -251,12 +238,9 @@ impl Store {
                AND step = $5
                AND asked_at >= $6
              LIMIT 2";
-        let connection = self.connection().await?;
-        let client = connection.client()?;
-        let statement = client.prepare_cached(SQL).await?;
-        let rows = client
+        let rows = self
             .query(
-                &statement,
+                SQL,
                 &[
                     &site.legal_entity.as_str(),
                     &request_id,
@@ -267,7 +251,6 @@ impl Store {
                 ],
             )
             .await?;
-        connection.give_back();
         match rows.as_slice() {
             [] => Ok(Earlier::Never),
             [row] => read_earlier(row),
@@ -297,12 +280,9 @@ impl Store {
                AND step = $5
                AND asked_at BETWEEN $6 AND $7
          RETURNING provider, address, email_canonical, issuer = $8 AND subject = $9";
-        let connection = self.connection().await?;
-        let client = connection.client()?;
-        let statement = client.prepare_cached(SQL).await?;
-        let rows = client
+        let rows = self
             .query(
-                &statement,
+                SQL,
                 &[
                     &site.legal_entity.as_str(),
                     &request_id,
@@ -316,7 +296,6 @@ impl Store {
                 ],
             )
             .await?;
-        connection.give_back();
         let mut found = Earlier::Never;
         for row in &rows {
             let is_own: bool = row.try_get(3)?;
@@ -346,12 +325,9 @@ impl Store {
                AND reference = $2
              ORDER BY asked_at DESC
              LIMIT 20";
-        let connection = self.connection().await?;
-        let rows = connection
-            .client()?
+        let rows = self
             .query(SQL, &[&legal_entity.as_str(), &reference.as_str()])
             .await?;
-        connection.give_back();
         rows.iter().map(attempt_file).collect()
     }
 }
@@ -359,7 +335,7 @@ impl Store {
 impl Transaction {
     /// Remembers an attempt together with what else the transaction does.
     pub async fn remember(&self, attempt: &AttemptRow<'_>) -> Result<Reference, StoreError> {
-        remember(self.client()?, attempt).await
+        remember(&self.session, attempt).await
     }
 }
 

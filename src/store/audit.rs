@@ -1,10 +1,10 @@
 //! Who did what, without anybody's name or address.
 
-use deadpool_postgres::Object;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::outbox::Event;
+use super::session::Session;
 use super::{Store, StoreError, Transaction};
 use crate::domain::customer::LegalEntity;
 
@@ -67,11 +67,9 @@ impl Transaction {
                         (legal_entity, audit_id, subject_id, action, at, actor, detail)
                  VALUES ($1, $2, $3, $4, $5, $6, $7)
             ON CONFLICT DO NOTHING";
-        let client = self.client()?;
-        let statement = client.prepare_cached(SQL).await?;
-        client
+        self.session
             .execute(
-                &statement,
+                SQL,
                 &[
                     &legal_entity.as_str(),
                     &entry.ids.audit,
@@ -109,12 +107,9 @@ impl Store {
              WHERE legal_entity = $1
                AND subject_id = $2
              ORDER BY at, audit_id";
-        let connection = self.connection().await?;
-        let rows = connection
-            .client()?
+        let rows = self
             .query(SQL, &[&legal_entity.as_str(), &subject_id])
             .await?;
-        connection.give_back();
         rows.iter()
             .map(|row| {
                 Ok(Audited {
@@ -145,7 +140,7 @@ impl Many {
 /// Tells of all of `many` at once: for each a line in the audit and an event.
 /// The caller holds the subjects' rows, or they are its own.
 pub(super) async fn tell_many(
-    client: &Object,
+    session: &Session,
     legal_entity: &LegalEntity,
     action: &str,
     actor: &str,
@@ -175,7 +170,7 @@ pub(super) async fn tell_many(
         return Ok(());
     }
     let ids = || -> Vec<Uuid> { many.subjects.iter().map(|_| Uuid::now_v7()).collect() };
-    client
+    session
         .execute(
             SQL,
             &[

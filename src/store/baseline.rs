@@ -5,7 +5,7 @@ use std::io::Write;
 
 use futures_util::TryStreamExt;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, UNLIMITED};
 
 /// Why a baseline could not be prepared.
 #[derive(Debug, thiserror::Error)]
@@ -39,29 +39,22 @@ impl Store {
                     FROM customer
                    ORDER BY merged_into IS NOT NULL, customer_id)
             TO STDOUT (FORMAT csv)";
-        let connection = self.connection().await?;
-        let client = connection.client()?;
-        client
-            .batch_execute("SET statement_timeout = 0")
-            .await
-            .map_err(StoreError::from)?;
-        let rows = client.copy_out(SQL).await.map_err(StoreError::from)?;
-        let mut rows = std::pin::pin!(rows);
+        let tx = self.begin().await?;
+        tx.session.batch_execute(UNLIMITED).await?;
+        let mut rows = std::pin::pin!(tx.session.copy_out(SQL).await?);
         while let Some(bytes) = rows.try_next().await.map_err(StoreError::from)? {
             to.write_all(&bytes)?;
         }
-        // Its time limits are not those of the pool: not given back.
+        tx.roll_back().await?;
         Ok(to.flush()?)
     }
 
     /// Writes everything to the disk that is not there yet, so that what is
     /// measured next does not pay for what was done before.
     pub async fn settle_down(&self) -> Result<(), StoreError> {
-        let connection = self.connection().await?;
-        connection
-            .client()?
-            .batch_execute("SET statement_timeout = 0; CHECKPOINT")
-            .await?;
-        Ok(())
+        let tx = self.begin().await?;
+        tx.session.batch_execute(UNLIMITED).await?;
+        tx.session.batch_execute("CHECKPOINT").await?;
+        tx.commit().await
     }
 }

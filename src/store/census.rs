@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use futures_util::TryStreamExt;
 
-use super::{Store, StoreError, columns};
+use super::{Store, StoreError, UNLIMITED, columns};
 use crate::domain::customer::{
     AddressOrigin, CustomerKind, CustomerNumber, CustomerState, CustomerType, LegalEntity,
 };
@@ -46,17 +46,12 @@ impl Store {
               FROM customer
              WHERE legal_entity = ANY ($1)";
         let tx = self.begin().await?;
-        let client = tx.client()?;
         // Everybody takes longer than any one question may.
-        client
-            .batch_execute("SET LOCAL statement_timeout = 0")
-            .await
-            .map_err(StoreError::from)?;
+        tx.session.batch_execute(UNLIMITED).await?;
         let codes: Vec<&str> = legal_entities.iter().map(LegalEntity::as_str).collect();
-        let rows = client.query_raw(SQL, [&codes]).await;
-        let mut rows = pin!(rows.map_err(StoreError::from)?);
+        let mut rows = pin!(tx.session.stream(SQL, &[&codes]).await?);
         let mut entity: Option<LegalEntity> = None;
-        while let Some(row) = rows.try_next().await.map_err(StoreError::from)? {
+        while let Some(row) = rows.try_next().await? {
             each(&facts(&row, &mut entity)?)?;
         }
         tx.commit().await?;

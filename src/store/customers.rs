@@ -1,13 +1,12 @@
 //! Customers: the candidates of a sign-up, and what staff does with them.
 
-use deadpool_postgres::Object;
-use futures_util::try_join;
 use time::{Duration, OffsetDateTime};
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
 
 use super::features::{AUTOMATIC_LINKING, Switch, read_switch};
-use super::{Store, StoreError, Transaction, columns, feeds, imports};
+use super::param::Param;
+use super::session::Session;
+use super::{Store, StoreError, Transaction, columns, feeds, imports, pipelined};
 use crate::domain::customer::{
     AddressOrigin, Customer, CustomerId, CustomerKind, CustomerNumber, CustomerOrigin,
     CustomerState, CustomerType, LegalEntity,
@@ -79,7 +78,7 @@ pub enum Held {
 /// `OFFSET 0` has the links found by their customers, a few, and never by the
 /// issuer, which may be everybody's.
 /// Cut at three: from two on the decision is the same whoever the others are.
-async fn candidates(client: &Object, lookup: &Lookup<'_>) -> Result<Candidates, StoreError> {
+async fn candidates(session: &Session, lookup: &Lookup<'_>) -> Result<Candidates, StoreError> {
     const SQL: &str = "
         SELECT customer_id, customer_number, kind, is_b2b, state, email_origin,
                EXISTS (
@@ -110,14 +109,13 @@ async fn candidates(client: &Object, lookup: &Lookup<'_>) -> Result<Candidates, 
            AND kind = 'person'
            AND email_origin IN ('imported', 'proven')
          LIMIT 3";
-    let statement = client.prepare_cached(SQL).await?;
     let code = lookup.legal_entity.as_str();
     let (email, issuer) = (lookup.email.canonical(), lookup.issuer.as_str());
     let (is_b2b, provider) = (
         columns::is_b2b(lookup.customer_type),
         lookup.provider.as_str(),
     );
-    let parameters: [&(dyn ToSql + Sync); 6] = [
+    let parameters: [&dyn Param; 6] = [
         &code,
         &email,
         &CANONICAL_VERSION,
@@ -125,17 +123,10 @@ async fn candidates(client: &Object, lookup: &Lookup<'_>) -> Result<Candidates, 
         &issuer,
         &provider,
     ];
-    let rows = client.query(&statement, &parameters);
+    let rows = session.query(SQL, &parameters);
     let (feed, rows) = match lookup.feed_max_age {
         None => (None, rows.await?),
-        Some(_) => {
-            let watermark = feeds::prepare(client).await?;
-            // One round trip; the server takes them in this order.
-            try_join!(
-                feeds::read(client, &watermark, lookup.legal_entity),
-                async { Ok(rows.await?) }
-            )?
-        }
+        Some(_) => pipelined!(feeds::read(session, lookup.legal_entity), rows)?,
     };
     let found = rows
         .iter()
@@ -144,10 +135,9 @@ async fn candidates(client: &Object, lookup: &Lookup<'_>) -> Result<Candidates, 
     Ok(Candidates { found, feed })
 }
 
-pub(super) async fn linking_switch(client: &Object) -> Result<Switch, StoreError> {
+pub(super) async fn linking_switch(session: &Session) -> Result<Switch, StoreError> {
     const SQL: &str = "SELECT enabled FROM feature WHERE name = $1";
-    let statement = client.prepare_cached(SQL).await?;
-    let row = client.query_opt(&statement, &[&AUTOMATIC_LINKING]).await?;
+    let row = session.query_opt(SQL, &[&AUTOMATIC_LINKING]).await?;
     Ok(match row {
         Some(row) => read_switch(row.try_get(0)?),
         None => Switch::Off,
@@ -161,16 +151,15 @@ impl Store {
         &self,
         lookup: Option<&Lookup<'_>>,
     ) -> Result<(Switch, Candidates), StoreError> {
-        let connection = self.connection().await?;
-        let client = connection.client()?;
+        let session = self.session().await?;
         let found = async {
             match lookup {
-                Some(lookup) => candidates(client, lookup).await,
+                Some(lookup) => candidates(&session, lookup).await,
                 None => Ok(Candidates::default()),
             }
         };
-        let answer = try_join!(linking_switch(client), found)?;
-        connection.give_back();
+        let answer = pipelined!(linking_switch(&session), found)?;
+        session.give_back();
         Ok(answer)
     }
 
@@ -186,12 +175,9 @@ impl Store {
               FROM customer
              WHERE legal_entity = $1
                AND customer_number = $2";
-        let connection = self.connection().await?;
-        let row = connection
-            .client()?
+        let row = self
             .query_opt(SQL, &[&legal_entity.as_str(), &number.as_str()])
             .await?;
-        connection.give_back();
         row.as_ref().map(customer_file).transpose()
     }
 
@@ -209,12 +195,9 @@ impl Store {
                AND email_canonical = $2
              ORDER BY customer_number
              LIMIT 100";
-        let connection = self.connection().await?;
-        let rows = connection
-            .client()?
+        let rows = self
             .query(SQL, &[&legal_entity.as_str(), &email.canonical()])
             .await?;
-        connection.give_back();
         rows.iter().map(customer_file).collect()
     }
 
@@ -226,9 +209,7 @@ impl Store {
               LEFT JOIN customer USING (legal_entity)
              GROUP BY legal_entity.legal_entity
              ORDER BY legal_entity.legal_entity";
-        let connection = self.connection().await?;
-        let rows = connection.client()?.query(SQL, &[]).await?;
-        connection.give_back();
+        let rows = self.query(SQL, &[]).await?;
         rows.iter()
             .map(|row| {
                 let code = LegalEntity::parse(row.try_get(0)?)
@@ -255,13 +236,8 @@ impl Transaction {
                  VALUES ($1, $2, $3)
             ON CONFLICT (legal_entity, email_canonical) DO UPDATE
                     SET touched_at = excluded.touched_at";
-        let client = self.client()?;
-        let statement = client.prepare_cached(SQL).await?;
-        client
-            .execute(
-                &statement,
-                &[&legal_entity.as_str(), &email.canonical(), &now],
-            )
+        self.session
+            .execute(SQL, &[&legal_entity.as_str(), &email.canonical(), &now])
             .await?;
         Ok(())
     }
@@ -276,9 +252,7 @@ impl Transaction {
              WHERE legal_entity = $1
              ORDER BY lane
                FOR SHARE";
-        let client = self.client()?;
-        let statement = client.prepare_cached(SQL).await?;
-        let lanes = client.query(&statement, &[&legal_entity.as_str()]).await?;
+        let lanes = self.session.query(SQL, &[&legal_entity.as_str()]).await?;
         match lanes.len() {
             imports::LANES => Ok(()),
             _ => Err(StoreError::Corrupt("import_gate")),
@@ -286,7 +260,7 @@ impl Transaction {
     }
 
     pub async fn candidates(&self, lookup: &Lookup<'_>) -> Result<Candidates, StoreError> {
-        candidates(self.client()?, lookup).await
+        candidates(&self.session, lookup).await
     }
 
     /// Locks a candidate against everybody who would link, change or merge it.
@@ -310,11 +284,10 @@ impl Transaction {
                AND kind = 'person'
                AND email_origin IN ('imported', 'proven')
                FOR NO KEY UPDATE";
-        let client = self.client()?;
-        let statement = client.prepare_cached(SQL).await?;
-        let row = client
+        let row = self
+            .session
             .query_opt(
-                &statement,
+                SQL,
                 &[
                     &lookup.legal_entity.as_str(),
                     &customer.0,
@@ -342,11 +315,9 @@ impl Transaction {
                          email_original, email_canonical, email_version, email_origin,
                          state, origin, created_at, changed_at)
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)";
-        let client = self.client()?;
-        let statement = client.prepare_cached(SQL).await?;
-        client
+        self.session
             .execute(
-                &statement,
+                SQL,
                 &[
                     &legal_entity.as_str(),
                     &row.id.0,
@@ -381,7 +352,7 @@ impl Transaction {
                AND customer_number = $2
                FOR NO KEY UPDATE";
         let row = self
-            .client()?
+            .session
             .query_opt(SQL, &[&legal_entity.as_str(), &number.as_str()])
             .await?;
         match row {
@@ -405,7 +376,7 @@ impl Transaction {
                SET state = $3, changed_at = $4
              WHERE legal_entity = $1
                AND customer_id = $2";
-        self.client()?
+        self.session
             .execute(
                 SQL,
                 &[

@@ -2,13 +2,15 @@
 
 use std::pin::Pin;
 
-use futures_util::{Stream, StreamExt};
+use futures_util::StreamExt;
+use futures_util::stream::Fuse;
 use time::OffsetDateTime;
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::{Store, StoreError, Transaction, columns};
+use super::param::Param;
+use super::session::Rows;
+use super::{Store, StoreError, Transaction, UNLIMITED, columns};
 use crate::domain::customer::{
     AddressOrigin, CustomerId, CustomerNumber, CustomerOrigin, CustomerState, CustomerType,
     LegalEntity,
@@ -36,16 +38,14 @@ pub struct Member {
 /// Members one after the other, group by group, as they were when the reading
 /// began. However many there are, few of them are in memory.
 pub struct Members {
-    rows: Pin<Box<dyn Stream<Item = Result<Row, tokio_postgres::Error>> + Send>>,
+    rows: Pin<Box<Fuse<Rows>>>,
     transaction: Transaction,
 }
 
 impl Members {
     pub async fn next(&mut self) -> Result<Option<Member>, StoreError> {
-        match self.rows.next().await {
-            None => Ok(None),
-            Some(row) => Ok(Some(member(&row?)?)),
-        }
+        let row = self.rows.next().await.transpose()?;
+        row.as_ref().map(member).transpose()
     }
 
     /// After the last one.
@@ -132,8 +132,6 @@ impl Store {
         &self,
         legal_entity: &LegalEntity,
     ) -> Result<Members, StoreError> {
-        const UNLIMITED: &str = "
-            SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
         const SQL: &str = "
             WITH shared AS (
                 SELECT email_canonical
@@ -164,11 +162,12 @@ impl Store {
                AND email_origin IN ('imported', 'proven')
              ORDER BY email_canonical, customer_number";
         let transaction = self.begin().await?;
-        let client = transaction.client()?;
-        client.batch_execute(UNLIMITED).await?;
+        transaction.session.batch_execute(UNLIMITED).await?;
         let code = legal_entity.as_str();
-        let parameters: [&(dyn ToSql + Sync); 2] = [&code, &CANONICAL_VERSION];
-        let rows = client.query_raw(SQL, parameters).await?;
+        let rows = transaction
+            .session
+            .stream(SQL, &[&code, &CANONICAL_VERSION])
+            .await?;
         Ok(Members {
             // Asked once more at its end, the driver's own stream fails.
             rows: Box::pin(rows.fuse()),
@@ -187,12 +186,7 @@ impl Store {
               FROM customer
              WHERE legal_entity = $1
                AND customer_number = ANY($2)";
-        let connection = self.connection().await?;
-        let rows = connection
-            .client()?
-            .query(SQL, &[&legal_entity.as_str(), &numbers])
-            .await?;
-        connection.give_back();
+        let rows = self.query(SQL, &[&legal_entity.as_str(), &numbers]).await?;
         rows.iter()
             .map(|row| {
                 Ok(Known {
@@ -254,9 +248,9 @@ impl Transaction {
              WHERE legal_entity = $1
                AND customer_id = ANY($2)
              ORDER BY customer_id";
-        let client = self.client()?;
         let code = legal_entity.as_str();
-        let rows = client
+        let rows = self
+            .session
             .query(LOCK, &[&code, &email.canonical(), &CANONICAL_VERSION])
             .await?;
         let ids: Vec<Uuid> = rows
@@ -264,7 +258,7 @@ impl Transaction {
             .map(|row| row.try_get(0))
             .collect::<Result<_, _>>()?;
         let links = self.hold_links(legal_entity, &ids).await?;
-        let rows = client.query(READ, &[&code, &ids]).await?;
+        let rows = self.session.query(READ, &[&code, &ids]).await?;
         let members = rows.iter().map(member).collect::<Result<_, _>>()?;
         Ok((members, links))
     }
@@ -292,7 +286,7 @@ impl Transaction {
              ORDER BY link_id
                FOR NO KEY UPDATE OF identity_link";
         let rows = self
-            .client()?
+            .session
             .query(SQL, &[&legal_entity.as_str(), &members])
             .await?;
         rows.iter()
@@ -322,7 +316,7 @@ impl Transaction {
                SET state = 'merged', merged_into = $3, changed_at = $4
              WHERE legal_entity = $1
                AND customer_id = $2";
-        self.client()?
+        self.session
             .execute(
                 SQL,
                 &[&legal_entity.as_str(), &customer.0, &survivor.0, &now],
@@ -343,7 +337,7 @@ impl Transaction {
                SET state = 'active', merged_into = NULL, changed_at = $3
              WHERE legal_entity = $1
                AND customer_id = $2";
-        self.client()?
+        self.session
             .execute(SQL, &[&legal_entity.as_str(), &customer.0, &now])
             .await?;
         Ok(())
@@ -362,7 +356,7 @@ impl Transaction {
                SET email_origin = $3, changed_at = $4
              WHERE legal_entity = $1
                AND customer_id = $2";
-        self.client()?
+        self.session
             .execute(
                 SQL,
                 &[
@@ -391,7 +385,7 @@ impl Transaction {
                AND customer_id = $3
                AND revoked_at IS NULL";
         let changed = self
-            .client()?
+            .session
             .execute(
                 SQL,
                 &[
@@ -424,9 +418,8 @@ impl Transaction {
             INSERT INTO duplicate_decision_link
                         (legal_entity, decision_id, link_id, moved_from, moved_to)
                  VALUES ($1, $2, $3, $4, $5)";
-        let client = self.client()?;
         let code = legal_entity.as_str();
-        client
+        self.session
             .execute(
                 DECISION,
                 &[
@@ -445,7 +438,7 @@ impl Transaction {
                 Verdict::AddressWrong => ("address_wrong", None),
             };
             let before = columns::address_origin(decided.address_origin_before);
-            client
+            self.session
                 .execute(
                     CUSTOMER,
                     &[
@@ -460,7 +453,7 @@ impl Transaction {
                 .await?;
         }
         for moved in &file.moves {
-            client
+            self.session
                 .execute(
                     LINK,
                     &[
@@ -501,13 +494,12 @@ impl Transaction {
              WHERE legal_entity = $1
                AND decision_id = $2
              ORDER BY link_id";
-        let client = self.client()?;
-        let key: [&(dyn ToSql + Sync); 2] = [&legal_entity.as_str(), &decision];
-        let Some(row) = client.query_opt(DECISION, &key).await? else {
+        let key: [&dyn Param; 2] = [&legal_entity.as_str(), &decision];
+        let Some(row) = self.session.query_opt(DECISION, &key).await? else {
             return Ok(None);
         };
-        let customers = client.query(CUSTOMERS, &key).await?;
-        let links = client.query(LINKS, &key).await?;
+        let customers = self.session.query(CUSTOMERS, &key).await?;
+        let links = self.session.query(LINKS, &key).await?;
         let undone_at: Option<OffsetDateTime> = row.try_get("undone_at")?;
         Ok(Some(DecisionFile {
             email_canonical: row.try_get("email_canonical")?,
@@ -534,7 +526,7 @@ impl Transaction {
                SET undone_at = $3, undone_by = $4
              WHERE legal_entity = $1
                AND decision_id = $2";
-        self.client()?
+        self.session
             .execute(SQL, &[&legal_entity.as_str(), &decision, &now, &actor])
             .await?;
         Ok(())
@@ -556,7 +548,7 @@ impl Transaction {
                FOR NO KEY UPDATE";
         let ids: Vec<Uuid> = customers.iter().map(|customer| customer.0).collect();
         let rows = self
-            .client()?
+            .session
             .query(SQL, &[&legal_entity.as_str(), &ids])
             .await?;
         rows.iter()

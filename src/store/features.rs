@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, pipelined};
 
 /// "Local Identity Record and Commerce Customer automatic linking".
 pub const AUTOMATIC_LINKING: &str = "automatic-linking";
@@ -24,9 +24,7 @@ pub struct Feature {
 impl Store {
     pub async fn feature(&self, name: &str) -> Result<Feature, StoreError> {
         const SQL: &str = "SELECT enabled, changed_at, changed_by FROM feature WHERE name = $1";
-        let connection = self.connection().await?;
-        let row = connection.client()?.query_opt(SQL, &[&name]).await?;
-        connection.give_back();
+        let row = self.query_opt(SQL, &[&name]).await?;
         match row {
             None => Ok(Feature {
                 switch: Switch::Off,
@@ -62,15 +60,13 @@ impl Store {
             Switch::Off => (false, "feature.disabled"),
         };
         let detail = serde_json::json!({ "feature": name });
-        let transaction = self.begin().await?;
-        let client = transaction.client()?;
-        client
-            .execute(TURN, &[&name, &enabled, &now, &actor])
-            .await?;
-        client
-            .execute(AUDIT, &[&Uuid::now_v7(), &now, &actor, &action, &detail])
-            .await?;
-        transaction.commit().await
+        let tx = self.begin().await?;
+        pipelined!(
+            tx.session.execute(TURN, &[&name, &enabled, &now, &actor]),
+            tx.session
+                .execute(AUDIT, &[&Uuid::now_v7(), &now, &actor, &action, &detail]),
+        )?;
+        tx.commit().await
     }
 }
 

@@ -1,30 +1,23 @@
 //! How far each legal entity's customer feed has come.
 
-use deadpool_postgres::Object;
-use tokio_postgres::{Row, Statement};
+use tokio_postgres::Row;
 
-use super::{Store, StoreError};
+use super::session::Session;
+use super::{Store, StoreError, pipelined};
 use crate::domain::customer::LegalEntity;
 use crate::domain::feed::Watermark;
-
-pub(super) async fn prepare(client: &Object) -> Result<Statement, StoreError> {
-    const SQL: &str = "
-        SELECT completed_at, source_time
-          FROM feed_watermark
-         WHERE legal_entity = $1";
-    Ok(client.prepare_cached(SQL).await?)
-}
 
 /// Read before the customers: what it says has arrived, the next statement
 /// sees.
 pub(super) async fn read(
-    client: &Object,
-    statement: &Statement,
+    session: &Session,
     legal_entity: &LegalEntity,
 ) -> Result<Option<Watermark>, StoreError> {
-    let row = client
-        .query_opt(statement, &[&legal_entity.as_str()])
-        .await?;
+    const SQL: &str = "
+        SELECT completed_at, source_time
+          FROM feed_watermark
+         WHERE legal_entity = $1";
+    let row = session.query_opt(SQL, &[&legal_entity.as_str()]).await?;
     row.as_ref().map(watermark).transpose()
 }
 
@@ -40,11 +33,10 @@ impl Store {
     pub async fn feeds(&self) -> Result<Vec<(LegalEntity, Option<Watermark>)>, StoreError> {
         const ENTITIES: &str = "SELECT legal_entity FROM legal_entity ORDER BY legal_entity";
         const FEEDS: &str = "SELECT legal_entity, completed_at, source_time FROM feed_watermark";
-        let connection = self.connection().await?;
-        let client = connection.client()?;
-        let entities = client.query(ENTITIES, &[]).await?;
-        let feeds = client.query(FEEDS, &[]).await?;
-        connection.give_back();
+        let session = self.session().await?;
+        let (entities, feeds) =
+            pipelined!(session.query(ENTITIES, &[]), session.query(FEEDS, &[]))?;
+        session.give_back();
         entities
             .iter()
             .map(|row| {

@@ -165,11 +165,10 @@ impl Lane {
             INSERT INTO import (legal_entity, import_id, kind, feed, state, actor, started_at,
                                 source_time)
                  VALUES ($1, $2, $3, $4, 'running', $5, $6, $7)";
-        let client = self.client()?;
         let until = Instant::now() + DYING;
         let key = lock_key(legal_entity);
         loop {
-            let locked: bool = client.query_one(LOCK, &[&key]).await?.try_get(0)?;
+            let locked: bool = self.session.query_one(LOCK, &[&key]).await?.try_get(0)?;
             if locked {
                 break;
             }
@@ -179,8 +178,10 @@ impl Lane {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         let code = legal_entity.as_str();
-        client.execute(STALE, &[&code, &import.started_at]).await?;
-        client
+        self.session
+            .execute(STALE, &[&code, &import.started_at])
+            .await?;
+        self.session
             .execute(
                 BEGIN,
                 &[
@@ -206,7 +207,7 @@ impl Lane {
              ORDER BY started_at DESC
              LIMIT 1";
         let row = self
-            .client()?
+            .session
             .query_opt(SQL, &[&legal_entity.as_str()])
             .await?;
         row.map(|row| {
@@ -236,13 +237,12 @@ impl Lane {
                         source_time = CASE WHEN excluded.source_time IS NOT NULL
                             THEN greatest(feed_watermark.source_time, excluded.source_time) END";
         self.begin().await?;
-        let client = self.client()?;
-        client
+        self.session
             .batch_execute("SET LOCAL synchronous_commit = on")
             .await?;
         self.write_end(legal_entity, import, end).await?;
         if end.ending == Ending::Completed && import.kind == ImportKind::Customers {
-            client
+            self.session
                 .execute(
                     MARK,
                     &[
@@ -296,7 +296,7 @@ impl Lane {
             counts.links_moved,
         ]
         .map(column);
-        self.client()?
+        self.session
             .execute(
                 SQL,
                 &[
@@ -357,9 +357,7 @@ impl Store {
             SELECT legal_entity, completed_at, source_time
               FROM feed_watermark
              ORDER BY legal_entity";
-        let connection = self.connection().await?;
-        let rows = connection.client()?.query(SQL, &[]).await?;
-        connection.give_back();
+        let rows = self.query(SQL, &[]).await?;
         rows.iter()
             .map(|row| {
                 Ok(Watermark {
@@ -382,12 +380,7 @@ impl Store {
              WHERE legal_entity = $1
              ORDER BY started_at DESC
              LIMIT 100";
-        let connection = self.connection().await?;
-        let rows = connection
-            .client()?
-            .query(SQL, &[&legal_entity.as_str()])
-            .await?;
-        connection.give_back();
+        let rows = self.query(SQL, &[&legal_entity.as_str()]).await?;
         rows.iter().map(import_file).collect()
     }
 }

@@ -1,7 +1,5 @@
 //! Legal entities and their customer numbers.
 
-use futures_util::try_join;
-
 use super::columns::read_number;
 use super::{Store, StoreError, Transaction};
 use crate::domain::customer::{CustomerNumber, LegalEntity};
@@ -32,28 +30,16 @@ impl Store {
         format: &NumberFormat,
     ) -> Result<(), StoreError> {
         const SQL: &str = "SELECT ensure_legal_entity($1, $2, $3)";
-        let connection = self.connection().await?;
-        connection
-            .client()?
-            .execute(
-                SQL,
-                &[
-                    &legal_entity.as_str(),
-                    &format.prefix,
-                    &i16::from(format.width),
-                ],
-            )
+        let width = i16::from(format.width);
+        self.query(SQL, &[&legal_entity.as_str(), &format.prefix, &width])
             .await?;
-        connection.give_back();
         Ok(())
     }
 
     /// The codes of all legal entities, in order.
     pub async fn legal_entities(&self) -> Result<Vec<LegalEntity>, StoreError> {
         const SQL: &str = "SELECT legal_entity FROM legal_entity ORDER BY legal_entity";
-        let connection = self.connection().await?;
-        let rows = connection.client()?.query(SQL, &[]).await?;
-        connection.give_back();
+        let rows = self.query(SQL, &[]).await?;
         rows.iter()
             .map(|row| {
                 LegalEntity::parse(row.try_get(0)?)
@@ -78,12 +64,11 @@ impl Transaction {
               FROM customer
              WHERE legal_entity = $1
                AND customer_number = $2";
-        let client = self.client()?;
-        let taken = client.prepare_cached(TAKEN).await?;
         for _ in 0..NUMBERS_TRIED {
             let number = self.draw_number(legal_entity).await?;
-            let row = client
-                .query_opt(&taken, &[&legal_entity.as_str(), &number.as_str()])
+            let row = self
+                .session
+                .query_opt(TAKEN, &[&legal_entity.as_str(), &number.as_str()])
                 .await?;
             if row.is_none() {
                 return Ok(number);
@@ -104,12 +89,11 @@ impl Transaction {
             SELECT number_prefix || lpad($2, greatest(number_width, length($2)), '0')
               FROM legal_entity
              WHERE legal_entity = $1";
-        let client = self.client()?;
-        let (draw, write) = try_join!(client.prepare_cached(DRAW), client.prepare_cached(WRITE))?;
         let code = legal_entity.as_str();
-        let drawn: i64 = client.query_one(&draw, &[&code]).await?.try_get(0)?;
-        let row = client
-            .query_one(&write, &[&code, &drawn.to_string()])
+        let drawn: i64 = self.session.query_one(DRAW, &[&code]).await?.try_get(0)?;
+        let row = self
+            .session
+            .query_one(WRITE, &[&code, &drawn.to_string()])
             .await?;
         read_number(row.try_get(0)?)
     }

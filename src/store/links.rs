@@ -1,14 +1,13 @@
 //! Links between identities and customers.
 
-use deadpool_postgres::Object;
-use futures_util::try_join;
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::customers::{Held, linking_switch};
 use super::features::Switch;
-use super::{Store, StoreError, Transaction, columns};
+use super::session::Session;
+use super::{Store, StoreError, Transaction, columns, pipelined};
 use crate::domain::customer::{CustomerId, CustomerNumber, CustomerState, LegalEntity};
 use crate::domain::email::Email;
 use crate::domain::identity::Identity;
@@ -77,7 +76,7 @@ pub struct LinkFile {
 }
 
 async fn standing(
-    client: &Object,
+    session: &Session,
     legal_entity: &LegalEntity,
     identity: &Identity,
 ) -> Result<Option<StandingLink>, StoreError> {
@@ -90,10 +89,9 @@ async fn standing(
            AND issuer = $2
            AND subject = $3
            AND revoked_at IS NULL";
-    let statement = client.prepare_cached(SQL).await?;
-    let row = client
+    let row = session
         .query_opt(
-            &statement,
+            SQL,
             &[
                 &legal_entity.as_str(),
                 &identity.issuer.as_str(),
@@ -104,7 +102,7 @@ async fn standing(
     let Some(row) = row else {
         return Ok(None);
     };
-    let survivor = survivor(client, legal_entity, Life::read(&row)?).await?;
+    let survivor = survivor(session, legal_entity, Life::read(&row)?).await?;
     Ok(Some(StandingLink {
         link_id: LinkId(row.try_get("link_id")?),
         customer_id: CustomerId(row.try_get("customer_id")?),
@@ -135,7 +133,7 @@ impl Life {
 /// Follows merges to the customer that is left. A chain that does not end
 /// stays `merged`, which nobody is given a number for.
 async fn survivor(
-    client: &Object,
+    session: &Session,
     legal_entity: &LegalEntity,
     linked: Life,
 ) -> Result<Life, StoreError> {
@@ -149,9 +147,8 @@ async fn survivor(
         let Some(next) = life.merged_into else {
             break;
         };
-        let statement = client.prepare_cached(SQL).await?;
-        let row = client
-            .query_opt(&statement, &[&legal_entity.as_str(), &next])
+        let row = session
+            .query_opt(SQL, &[&legal_entity.as_str(), &next])
             .await?
             .ok_or(StoreError::Corrupt("customer.merged_into"))?;
         life = Life::read(&row)?;
@@ -166,13 +163,12 @@ impl Store {
         legal_entity: &LegalEntity,
         identity: &Identity,
     ) -> Result<(Switch, Option<StandingLink>), StoreError> {
-        let connection = self.connection().await?;
-        let client = connection.client()?;
-        let answer = try_join!(
-            linking_switch(client),
-            standing(client, legal_entity, identity)
+        let session = self.session().await?;
+        let answer = pipelined!(
+            linking_switch(&session),
+            standing(&session, legal_entity, identity)
         )?;
-        connection.give_back();
+        session.give_back();
         Ok(answer)
     }
 
@@ -194,12 +190,7 @@ impl Store {
              ORDER BY identity_link.created_at DESC, link_id
              LIMIT 1000";
         let number = customer.map(CustomerNumber::as_str);
-        let connection = self.connection().await?;
-        let rows = connection
-            .client()?
-            .query(SQL, &[&legal_entity.as_str(), &number])
-            .await?;
-        connection.give_back();
+        let rows = self.query(SQL, &[&legal_entity.as_str(), &number]).await?;
         rows.iter().map(link_file).collect()
     }
 }
@@ -225,7 +216,7 @@ impl Transaction {
         legal_entity: &LegalEntity,
         identity: &Identity,
     ) -> Result<Option<StandingLink>, StoreError> {
-        standing(self.client()?, legal_entity, identity).await
+        standing(&self.session, legal_entity, identity).await
     }
 
     /// Says that the identity was seen, and makes the answer that follows
@@ -243,10 +234,9 @@ impl Transaction {
              WHERE legal_entity = $1
                AND link_id = $2
                AND revoked_at IS NULL";
-        let client = self.client()?;
-        let statement = client.prepare_cached(SQL).await?;
-        let touched = client
-            .execute(&statement, &[&legal_entity.as_str(), &link.0, &now])
+        let touched = self
+            .session
+            .execute(SQL, &[&legal_entity.as_str(), &link.0, &now])
             .await?;
         Ok(match touched {
             0 => Held::Changed,
@@ -282,11 +272,10 @@ impl Transaction {
                     OFFSET 0) AS held
              WHERE issuer = $3
                AND provider = $4";
-        let client = self.client()?;
-        let statement = client.prepare_cached(SQL).await?;
-        let rows = client
+        let rows = self
+            .session
             .query(
-                &statement,
+                SQL,
                 &[
                     &legal_entity.as_str(),
                     &customer.0,
@@ -314,11 +303,10 @@ impl Transaction {
             ON CONFLICT (legal_entity, issuer, subject) WHERE revoked_at IS NULL DO UPDATE
                     SET last_seen_at = excluded.last_seen_at
               RETURNING link_id";
-        let client = self.client()?;
-        let statement = client.prepare_cached(SQL).await?;
-        let answer = client
+        let answer = self
+            .session
             .query_one(
-                &statement,
+                SQL,
                 &[
                     &legal_entity.as_str(),
                     &row.link_id.0,
@@ -355,7 +343,7 @@ impl Transaction {
                   AND revoked_at IS NULL
             RETURNING customer_id";
         let row = self
-            .client()?
+            .session
             .query_opt(SQL, &[&legal_entity.as_str(), &link.0, &now, &actor])
             .await?;
         row.map(|row| Ok(CustomerId(row.try_get(0)?))).transpose()

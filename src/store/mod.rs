@@ -5,7 +5,8 @@
 //! replicated server reports success without the standby having it), a
 //! connection that was left in the middle of something is closed instead of
 //! returned to the pool, and rows are locked in a statement of their own before
-//! the rows that depend on them are read.
+//! the rows that depend on them are read. The first two are kept by
+//! [`session`], the one way to run a statement.
 
 pub mod address;
 pub mod attempts;
@@ -23,18 +24,24 @@ pub mod legal_entities;
 pub mod links;
 pub mod migrations;
 pub mod outbox;
+mod param;
 pub mod reviews;
+mod session;
 
 use std::time::Duration;
 
-use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Timeouts,
-};
+use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Timeouts};
 use tokio::time::Instant;
-use tokio_postgres::NoTls;
 use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::{NoTls, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+use param::Param;
+use session::{Manner, Session};
+
+pub use session::Statements;
+pub(crate) use session::{InOrder, pipelined};
 
 /// How to reach the database and how long to wait for it.
 #[derive(Clone)]
@@ -44,6 +51,7 @@ pub struct StoreSettings {
     pub tls: Option<rustls::ClientConfig>,
     pub connections: usize,
     pub limits: Limits,
+    pub statements: Statements,
 }
 
 /// How long each part of asking the database may take.
@@ -81,20 +89,39 @@ pub enum StoreError {
     #[error("no database connection became free in time")]
     Busy,
     #[error(
-        "the database refused a statement: SQLSTATE {code}{}",
-        named(constraint)
+        "the database refused a statement: SQLSTATE {code}{}{}",
+        named(constraint),
+        explained(code)
     )]
     Refused { code: String, constraint: String },
     #[error("a stored value cannot be right: {0}")]
     Corrupt(&'static str),
     #[error("the schema could not be brought up to date: {0}")]
     Migration(String),
+    #[error(
+        "{0} keeps a session to itself, which a pooler that `database.statements = \"unnamed\"` \
+         is for does not give: run the command with `IDLINK__DATABASE__STATEMENTS=prepared` and \
+         an `IDLINK__DATABASE__URL` that leads to the database itself"
+    )]
+    Pooled(&'static str),
 }
 
 fn named(constraint: &str) -> String {
     match constraint {
         "" => String::new(),
         name => format!(", constraint {name}"),
+    }
+}
+
+/// What poolers say who know nothing of start-up options and of names that
+/// statements have.
+fn explained(code: &str) -> &'static str {
+    match code {
+        "08P01" | "26000" | "42P05" => {
+            "; where PgBouncer or another pooler of transactions is between, set \
+             `database.statements = \"unnamed\"`"
+        }
+        _ => "",
     }
 }
 
@@ -115,7 +142,9 @@ impl StoreError {
         match self {
             Self::Unreachable { .. } | Self::Busy => Again::Worthwhile,
             Self::Refused { code, .. } if is_passing(code) => Again::Worthwhile,
-            Self::Refused { .. } | Self::Corrupt(_) | Self::Migration(_) => Again::Pointless,
+            Self::Refused { .. } | Self::Corrupt(_) | Self::Migration(_) | Self::Pooled(_) => {
+                Again::Pointless
+            }
         }
     }
 
@@ -126,7 +155,11 @@ impl StoreError {
             Self::Refused { code, constraint } => {
                 code == SqlState::UNIQUE_VIOLATION.code() && constraint.starts_with(name)
             }
-            Self::Unreachable { .. } | Self::Busy | Self::Corrupt(_) | Self::Migration(_) => false,
+            Self::Unreachable { .. }
+            | Self::Busy
+            | Self::Corrupt(_)
+            | Self::Migration(_)
+            | Self::Pooled(_) => false,
         }
     }
 }
@@ -177,21 +210,24 @@ impl From<PoolError> for StoreError {
 #[derive(Clone)]
 pub struct Store {
     pool: Pool,
+    manner: Manner,
 }
 
 impl Store {
     /// Makes the pool; nothing is connected before the first question.
     pub fn new(settings: StoreSettings) -> Result<Self, StoreError> {
         let mut config = settings.config;
-        let options = session_options(config.get_options(), &settings.limits);
+        if settings.statements == Statements::Prepared {
+            let options = session_options(config.get_options(), &settings.limits);
+            config.options(options);
+        }
         config
             .application_name("idlink")
             // A replica may not know yet what was decided a moment ago.
             .target_session_attrs(TargetSessionAttrs::ReadWrite)
             .connect_timeout(settings.limits.connect)
             .keepalives_idle(Duration::from_secs(10))
-            .tcp_user_timeout(Duration::from_secs(10))
-            .options(options);
+            .tcp_user_timeout(Duration::from_secs(10));
         let how = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
         };
@@ -211,14 +247,17 @@ impl Store {
             .map_err(|error| StoreError::Unreachable {
                 reason: error.to_string(),
             })?;
-        Ok(Self { pool })
+        Ok(Self {
+            pool,
+            manner: Manner::new(settings.statements, &settings.limits),
+        })
     }
 
     /// Whether the database answers now.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let connection = self.connection().await?;
-        connection.client()?.simple_query("SELECT 1").await?;
-        connection.give_back();
+        let session = self.session().await?;
+        session.batch_execute("SELECT 1").await?;
+        session.give_back();
         Ok(())
     }
 
@@ -236,86 +275,76 @@ impl Store {
         self.pool.close();
     }
 
-    async fn connection(&self) -> Result<Connection, StoreError> {
-        Ok(Connection {
-            object: Some(self.pool.get().await?),
-        })
+    async fn session(&self) -> Result<Session, StoreError> {
+        Ok(Session::new(self.pool.get().await?, self.manner.clone()))
     }
 
-    /// Begins a transaction at READ COMMITTED: each statement sees what was
-    /// committed before it, which is what makes lock first, read next, work.
-    pub async fn begin(&self) -> Result<Transaction, StoreError> {
-        let connection = self.connection().await?;
-        connection
-            .client()?
-            .batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED")
-            .await?;
-        Ok(Transaction { connection })
-    }
-}
-
-fn session_options(given: Option<&str>, limits: &Limits) -> String {
-    format!(
-        "{} -c lock_timeout={} -c statement_timeout={} \
-         -c idle_in_transaction_session_timeout=3000 -c synchronous_commit=on -c timezone=UTC",
-        given.unwrap_or_default(),
-        limits.lock.as_millis(),
-        limits.statement.as_millis(),
-    )
-}
-
-/// A connection that is closed unless it is given back: whoever is stopped in
-/// the middle of a statement must not leave it to the next one.
-struct Connection {
-    object: Option<Object>,
-}
-
-impl Connection {
-    fn client(&self) -> Result<&Object, StoreError> {
-        self.object
-            .as_ref()
-            .ok_or(StoreError::Corrupt("a connection that was given back"))
-    }
-
-    /// Returns the connection to the pool, idle and outside a transaction.
-    fn give_back(mut self) {
-        drop(self.object.take());
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        if let Some(object) = self.object.take() {
-            drop(Object::take(object));
+    /// A session that keeps what it is told, and what it holds.
+    async fn own_session(&self, whose: &'static str) -> Result<Session, StoreError> {
+        match self.manner.statements {
+            Statements::Prepared => self.session().await,
+            Statements::Unnamed => Err(StoreError::Pooled(whose)),
         }
     }
+
+    /// One statement on a session of its own.
+    async fn query(
+        &self,
+        sql: &'static str,
+        values: &[&dyn Param],
+    ) -> Result<Vec<Row>, StoreError> {
+        let session = self.session().await?;
+        let rows = session.query(sql, values).await?;
+        session.give_back();
+        Ok(rows)
+    }
+
+    async fn query_opt(
+        &self,
+        sql: &'static str,
+        values: &[&dyn Param],
+    ) -> Result<Option<Row>, StoreError> {
+        let session = self.session().await?;
+        let row = session.query_opt(sql, values).await?;
+        session.give_back();
+        Ok(row)
+    }
+
+    /// Begins a transaction. The server hears of it with the first statement.
+    pub async fn begin(&self) -> Result<Transaction, StoreError> {
+        let mut session = self.session().await?;
+        session.begin();
+        Ok(Transaction { session })
+    }
+}
+
+/// What a connection's session is told at its beginning, which holds until its
+/// end.
+fn session_options(given: Option<&str>, limits: &Limits) -> String {
+    let settings = session::settings(limits);
+    let set = settings.map(|(name, value)| format!(" -c {name}={value}"));
+    format!("{}{}", given.unwrap_or_default(), set.concat())
 }
 
 /// A transaction under way. Dropping it closes its connection, which ends it
 /// without sending the server a cancellation.
 pub struct Transaction {
-    connection: Connection,
+    session: Session,
 }
 
 impl Transaction {
-    fn client(&self) -> Result<&Object, StoreError> {
-        self.connection.client()
-    }
-
     pub async fn commit(self) -> Result<(), StoreError> {
-        self.end("COMMIT").await
+        self.session.end("COMMIT").await
     }
 
     pub async fn roll_back(self) -> Result<(), StoreError> {
-        self.end("ROLLBACK").await
-    }
-
-    async fn end(self, how: &'static str) -> Result<(), StoreError> {
-        self.client()?.batch_execute(how).await?;
-        self.connection.give_back();
-        Ok(())
+        self.session.end("ROLLBACK").await
     }
 }
+
+/// For a transaction that looks at everybody, however long its caller takes.
+const UNLIMITED: &str = "
+    SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
 
 /// How often one request runs its transaction again, and until when.
 pub struct Tries {

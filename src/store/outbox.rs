@@ -33,11 +33,9 @@ impl Transaction {
                   WHERE legal_entity = $1
                     AND aggregate_id = $3
             ON CONFLICT (legal_entity, event_id) DO NOTHING";
-        let client = self.client()?;
-        let statement = client.prepare_cached(SQL).await?;
-        client
+        self.session
             .execute(
-                &statement,
+                SQL,
                 &[
                     &legal_entity.as_str(),
                     &event.event_id,

@@ -96,12 +96,9 @@ impl Store {
              WHERE legal_entity = $1
                AND import_review.customer_number = $2
              ORDER BY closed_at IS NOT NULL, reason";
-        let connection = self.connection().await?;
-        let rows = connection
-            .client()?
+        let rows = self
             .query(SQL, &[&legal_entity.as_str(), &number.as_str()])
             .await?;
-        connection.give_back();
         rows.iter().map(review_file).collect()
     }
 }
@@ -147,7 +144,7 @@ impl Transaction {
                AND closed_at IS NULL";
         let other = review.other.as_ref().map(|(id, _)| id.0);
         let closed = self
-            .client()?
+            .session
             .execute(
                 SQL,
                 &[
@@ -194,7 +191,7 @@ impl Transaction {
                AND customer.customer_id = $2
                AND other.legal_entity = $1
                AND other.customer_id = $3";
-        self.client()?
+        self.session
             .execute(
                 SQL,
                 &[
@@ -222,7 +219,7 @@ impl Transaction {
                SET imported_digest = ''::bytea, changed_at = $3
              WHERE legal_entity = $1
                AND customer_id = $2";
-        self.client()?
+        self.session
             .execute(SQL, &[&legal_entity.as_str(), &customer.0, &now])
             .await?;
         Ok(())

@@ -63,10 +63,11 @@ const EDGES_THAT_NAME: [(&str, &str); 3] = [
 const BESIDE_THAT_NAME: [(&str, &str); 1] = [("emulator", "policy")];
 
 /// What only one entry may name, and which.
-const OWNED: [(&str, &str); 4] = [
+const OWNED: [(&str, &str); 5] = [
     ("tokio_postgres", "store"),
     ("deadpool_postgres", "store"),
     ("refinery", "store"),
+    ("refinery_core", "store"),
     ("openidconnect", "oidc"),
 ];
 

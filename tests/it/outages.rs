@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use idlink::domain::customer::CustomerType;
 use idlink::linking::{Linking, Outcome};
-use idlink::store::Store;
 use idlink::store::features::Switch;
+use idlink::store::{Store, Transaction};
 use idlink::tracked::Tracked;
 use serde_json::json;
 use tokio::runtime::Handle;
 use tokio_postgres::Client;
 
 use crate::linking::{record, recording};
-use crate::support::business::{cold_store, identity, proven, site, store, turn};
+use crate::support::business::{cold_store, identity, proven, site, store, turn, usmf};
 use crate::support::postgres::{connect, database, own_server};
 use crate::support::service::{Service, TRADE};
 
@@ -29,11 +29,18 @@ async fn a_server_that_only_reads_is_not_asked() {
     assert!(asked.is_err(), "decisions never read a replica");
 }
 
+/// A transaction that the server knows of.
+async fn begun(store: &Store) -> Transaction {
+    let tx = store.begin().await.unwrap();
+    tx.standing(&usmf(), &identity(0, "local")).await.unwrap();
+    tx
+}
+
 /// Every connection can be had at once, and none is in a transaction.
 async fn assert_whole(store: &Store, sql: &Client) {
     let mut held = Vec::new();
     for _ in 0..CONNECTIONS {
-        held.push(store.begin().await.unwrap());
+        held.push(begun(store).await);
     }
     for transaction in held {
         transaction.roll_back().await.unwrap();
@@ -53,7 +60,7 @@ async fn statements_that_nobody_waits_for_cost_no_place_in_the_pool() {
     let sql = connect(&server.config()).await;
     let mut stopped = Vec::new();
     for n in 0..CONNECTIONS {
-        let tx = store.begin().await.unwrap();
+        let tx = begun(&store).await;
         if n % 2 == 0 {
             stopped.push(tx);
         } else {

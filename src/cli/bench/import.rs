@@ -26,7 +26,7 @@ use crate::store::baseline::{BaselineError, psql_copy};
 use crate::store::embedded::{Durability, Embedded, EmbeddedError, Options};
 use crate::store::imports::Feed;
 use crate::store::legal_entities::NumberFormat;
-use crate::store::{Limits, Store, StoreError, StoreSettings};
+use crate::store::{Limits, Statements, Store, StoreError, StoreSettings};
 
 /// The company that all the customers are of.
 const LEGAL_ENTITY: &str = "USMF";
@@ -235,6 +235,7 @@ impl Bench {
             tls: None,
             connections: 4,
             limits: Limits::default(),
+            statements: Statements::Prepared,
         })?;
         store.migrate().await?;
         store

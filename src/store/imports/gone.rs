@@ -42,13 +42,14 @@ impl Lane {
                AND origin = 'import'
                AND state IN ('active', 'pending', 'blocked')
                AND ($3 OR ascii(right(customer_number, 1)) % 2 = $2::smallint)";
-        let client = self.client()?;
-        client.batch_execute(TABLE).await?;
+        self.session.batch_execute(TABLE).await?;
         let code = legal_entity.as_str();
-        let missing = client
+        let missing = self
+            .session
             .execute(FIND, &[&code, &self.number, &self.alone])
             .await?;
-        let of: i64 = client
+        let of: i64 = self
+            .session
             .query_one(COUNT, &[&code, &self.number, &self.alone])
             .await?
             .try_get(0)?;
@@ -85,8 +86,8 @@ impl Lane {
             RETURNING customer.customer_id, customer.state_before_gone";
         self.begin_by_index().await?;
         let (from, to) = chunk.bounds();
-        let client = self.client()?;
-        let rows = client
+        let rows = self
+            .session
             .query(SQL, &[&legal_entity.as_str(), &from, &to, &import_id, &now])
             .await?;
         let mut suspended = Vec::new();

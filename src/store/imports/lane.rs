@@ -4,11 +4,10 @@
 use std::io::Cursor;
 use std::pin::pin;
 
-use deadpool_postgres::Object;
 use futures_util::SinkExt;
-use tokio_postgres::CopyInSink;
 
-use super::super::{Connection, Store, StoreError};
+use super::super::session::Session;
+use super::super::{Store, StoreError};
 use super::copy::line_of;
 use crate::domain::customer::{CustomerNumber, LegalEntity};
 
@@ -24,7 +23,7 @@ pub fn lane_of(number: &CustomerNumber) -> usize {
 
 /// A session of an import. Dropped, it closes, and what it held goes with it.
 pub struct Lane {
-    pub(super) connection: Connection,
+    pub(super) session: Session,
     pub(super) number: i16,
     /// Whether it takes all numbers, as the only lane there is.
     pub(super) alone: bool,
@@ -101,12 +100,11 @@ const STAGE: &str = "
 impl Store {
     /// A session for an import, with nothing staged. `alone`: there is no other.
     pub async fn lane(&self, number: usize, alone: bool) -> Result<Lane, StoreError> {
-        let connection = self.connection().await?;
-        let client = connection.client()?;
-        client.batch_execute(SETTINGS).await?;
-        client.batch_execute(STAGE).await?;
+        let session = self.own_session("an import").await?;
+        session.batch_execute(SETTINGS).await?;
+        session.batch_execute(STAGE).await?;
         Ok(Lane {
-            connection,
+            session,
             number: i16::try_from(number).unwrap_or_default(),
             alone,
         })
@@ -114,13 +112,9 @@ impl Store {
 }
 
 impl Lane {
-    pub(super) fn client(&self) -> Result<&Object, StoreError> {
-        self.connection.client()
-    }
-
     pub(super) async fn begin(&self) -> Result<(), StoreError> {
         const SQL: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
-        Ok(self.client()?.batch_execute(SQL).await?)
+        self.session.batch_execute(SQL).await
     }
 
     /// Begins a transaction about a few rows, each of which an index finds. A
@@ -134,16 +128,16 @@ impl Lane {
             SET LOCAL enable_material = off;
             SET LOCAL enable_bitmapscan = off;
             SET LOCAL enable_seqscan = off";
-        Ok(self.client()?.batch_execute(SQL).await?)
+        self.session.batch_execute(SQL).await
     }
 
     pub(super) async fn commit(&self) -> Result<(), StoreError> {
-        Ok(self.client()?.batch_execute("COMMIT").await?)
+        self.session.batch_execute("COMMIT").await
     }
 
     /// Ends a transaction that a statement of it has broken. The lane goes on.
     pub async fn roll_back(&self) -> Result<(), StoreError> {
-        Ok(self.client()?.batch_execute("ROLLBACK").await?)
+        self.session.batch_execute("ROLLBACK").await
     }
 
     /// Keeps out sign-ups that create customers, until the transaction ends.
@@ -154,10 +148,8 @@ impl Lane {
              WHERE legal_entity = $1
                AND lane = $2
                FOR UPDATE";
-        let client = self.client()?;
-        let statement = client.prepare_cached(SQL).await?;
-        client
-            .query_opt(&statement, &[&legal_entity.as_str(), &self.number])
+        self.session
+            .query_opt(SQL, &[&legal_entity.as_str(), &self.number])
             .await?
             .ok_or(StoreError::Corrupt("import_gate"))?;
         Ok(())
@@ -174,9 +166,7 @@ impl Lane {
                          name, email_original, email_canonical, state, replaced_by,
                          source_changed_at, digest)
             FROM STDIN";
-        let client = self.client()?;
-        let sink: CopyInSink<Cursor<Vec<u8>>> = client.copy_in(SQL).await?;
-        let mut sink = pin!(sink);
+        let mut sink = pin!(self.session.copy_in(SQL).await?);
         while let Some(rows) = next().await {
             sink.send(Cursor::new(rows)).await?;
         }
@@ -200,13 +190,12 @@ impl Lane {
              WHERE row_no < counts";
         const TAKE_OUT: &str = "
             DELETE FROM staged USING superseded WHERE staged.row_no = superseded.row_no";
-        let client = self.client()?;
-        client.batch_execute("ANALYZE staged").await?;
+        self.session.batch_execute("ANALYZE staged").await?;
         if !some {
             return Ok(0);
         }
-        client.batch_execute(SET_ASIDE).await?;
-        Ok(client.execute(TAKE_OUT, &[]).await?)
+        self.session.batch_execute(SET_ASIDE).await?;
+        self.session.execute(TAKE_OUT, &[]).await
     }
 
     /// The rows set aside, in their order, up to a thousand after `after`.
@@ -217,7 +206,7 @@ impl Lane {
              WHERE row_no > $1
              ORDER BY row_no
              LIMIT 1000";
-        let rows = self.client()?.query(SQL, &[&after]).await?;
+        let rows = self.session.query(SQL, &[&after]).await?;
         rows.iter()
             .map(|row| {
                 Ok(Superseded {
@@ -239,10 +228,8 @@ impl Lane {
                    OR pg_relation_size(oid) > 2 * relpages * current_setting('block_size')::bigint
               FROM pg_class
              WHERE oid = 'customer'::regclass";
-        let client = self.client()?;
-        let statement = client.prepare_cached(IS_OUTGROWN).await?;
-        if client.query_one(&statement, &[]).await?.try_get(0)? {
-            client.batch_execute("ANALYZE customer").await?;
+        if self.session.query_one(IS_OUTGROWN, &[]).await?.try_get(0)? {
+            self.session.batch_execute("ANALYZE customer").await?;
         }
         Ok(())
     }
@@ -255,7 +242,7 @@ impl Lane {
     pub(super) async fn blocks_of(&self, table: &str) -> Result<u32, StoreError> {
         const SQL: &str = "
             SELECT pg_relation_size($1::text::regclass) / current_setting('block_size')::bigint";
-        let blocks: i64 = self.client()?.query_one(SQL, &[&table]).await?.try_get(0)?;
+        let blocks: i64 = self.session.query_one(SQL, &[&table]).await?.try_get(0)?;
         u32::try_from(blocks).map_err(|_| StoreError::Corrupt("pg_relation_size"))
     }
 
@@ -268,9 +255,7 @@ impl Lane {
                AND ctid < $2::text::tid
              ORDER BY legal_entity";
         let (from, to) = chunk.bounds();
-        let client = self.client()?;
-        let statement = client.prepare_cached(SQL).await?;
-        let rows = client.query(&statement, &[&from, &to]).await?;
+        let rows = self.session.query(SQL, &[&from, &to]).await?;
         rows.iter()
             .map(|row| {
                 LegalEntity::parse(row.try_get(0)?)
@@ -290,8 +275,7 @@ impl Lane {
         const SQL: &str = "
             SELECT setval(quote_ident('customer_number_' || $1)::regclass, $2)
              WHERE nextval(quote_ident('customer_number_' || $1)::regclass) < $2";
-        let client = self.client()?;
-        client
+        self.session
             .query_opt(SQL, &[&legal_entity.as_str(), &highest])
             .await?;
         Ok(())
@@ -307,7 +291,7 @@ impl Lane {
               FROM legal_entity
              WHERE legal_entity = $1";
         let row = self
-            .client()?
+            .session
             .query_opt(SQL, &[&legal_entity.as_str()])
             .await?;
         row.map(|row| {

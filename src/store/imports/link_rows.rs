@@ -74,7 +74,7 @@ impl Lane {
                 customer_number text NOT NULL,
                 site            text NOT NULL
             )";
-        Ok(self.client()?.batch_execute(SQL).await?)
+        self.session.batch_execute(SQL).await
     }
 
     pub async fn stage_links(&self, links: &[StagedLink]) -> Result<(), StoreError> {
@@ -90,11 +90,9 @@ impl Lane {
         let providers = texts(|link| link.identity.provider.as_str().to_owned());
         let numbers = texts(|link| link.number.clone());
         let sites = texts(|link| link.site.clone());
-        let client = self.client()?;
-        let statement = client.prepare_cached(SQL).await?;
-        client
+        self.session
             .execute(
-                &statement,
+                SQL,
                 &[
                     &rows, &entities, &issuers, &subjects, &providers, &numbers, &sites,
                 ],
@@ -118,7 +116,7 @@ impl Lane {
              ORDER BY row_no
              LIMIT $3";
         let rows = self
-            .client()?
+            .session
             .query(SQL, &[&legal_entity.as_str(), &after, &ROWS])
             .await?;
         rows.iter()
@@ -155,7 +153,7 @@ impl Lane {
                FOR NO KEY UPDATE";
         self.begin_by_index().await?;
         let rows = self
-            .client()?
+            .session
             .query(SQL, &[&legal_entity.as_str(), &numbers])
             .await?;
         rows.iter()
@@ -186,7 +184,7 @@ impl Lane {
             .map(|who| (who.issuer.as_str(), who.subject.as_text()))
             .unzip();
         let rows = self
-            .client()?
+            .session
             .query(SQL, &[&legal_entity.as_str(), &issuers, &subjects])
             .await?;
         rows.iter()
@@ -222,7 +220,7 @@ impl Lane {
              WHERE legal_entity = $1
                AND revoked_at IS NULL";
         let rows = self
-            .client()?
+            .session
             .query(SQL, &[&legal_entity.as_str(), &customers])
             .await?;
         rows.iter()
@@ -258,7 +256,7 @@ impl Lane {
                 );
             }
             tell_many(
-                self.client()?,
+                &self.session,
                 legal_entity,
                 "link.created",
                 actor,
@@ -296,7 +294,7 @@ impl Lane {
             .iter()
             .map(|link| columns::rules(link.rules))
             .collect();
-        self.client()?
+        self.session
             .execute(
                 SQL,
                 &[

@@ -31,7 +31,7 @@ impl Lane {
     /// Makes the table to load into, where that is possible.
     pub async fn begin_first_load(&self) -> Result<bool, StoreError> {
         const SQL: &str = "SELECT begin_first_load()";
-        Ok(self.client()?.query_one(SQL, &[]).await?.try_get(0)?)
+        Ok(self.session.query_one(SQL, &[]).await?.try_get(0)?)
     }
 
     /// Drops what a load that died has left, unless one is under way.
@@ -42,7 +42,7 @@ impl Lane {
                                       WHERE oid = to_regclass('customer_first_load')
                                         AND pg_has_role(relowner, 'USAGE'))
                         THEN pg_try_advisory_lock(7316295142) ELSE false END";
-        let left: bool = self.client()?.query_one(LEFT, &[]).await?.try_get(0)?;
+        let left: bool = self.session.query_one(LEFT, &[]).await?.try_get(0)?;
         match left {
             true => self.leave_first_load().await,
             false => Ok(()),
@@ -54,7 +54,7 @@ impl Lane {
         const SQL: &str = "
             DROP TABLE IF EXISTS customer_first_load;
             SELECT pg_advisory_unlock(7316295142)";
-        Ok(self.client()?.batch_execute(SQL).await?)
+        self.session.batch_execute(SQL).await
     }
 
     async fn load(
@@ -82,11 +82,10 @@ impl Lane {
              WHERE kind IS NOT NULL
                AND replaced_by IS NULL
              GROUP BY legal_entity";
-        let client = self.client()?;
-        client
+        self.session
             .execute(LOAD, &[&import_id, &now, &CANONICAL_VERSION])
             .await?;
-        let rows = client.query(COUNT, &[]).await?;
+        let rows = self.session.query(COUNT, &[]).await?;
         rows.iter()
             .map(|row| {
                 let code = LegalEntity::parse(row.try_get(0)?)
@@ -104,7 +103,7 @@ impl Lane {
               JOIN pg_class ON pg_class.oid = indexrelid
              WHERE indrelid = 'customer'::regclass
              ORDER BY relname";
-        let rows = self.client()?.query(SQL, &[]).await?;
+        let rows = self.session.query(SQL, &[]).await?;
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
@@ -116,7 +115,7 @@ impl Lane {
             names.pop_front()
         };
         while let Some(name) = next() {
-            self.client()?.execute(SQL, &[&name]).await?;
+            self.session.execute(SQL, &[&name]).await?;
         }
         Ok(())
     }
@@ -125,16 +124,14 @@ impl Lane {
     /// uses the table, or another one, is waited for again and again.
     async fn swap(&self) -> Result<bool, StoreError> {
         const SQL: &str = "SELECT end_first_load()";
-        let client = self.client()?;
         for _ in 0..SWAPS {
             self.begin().await?;
-            client
+            self.session
                 .batch_execute("SET LOCAL lock_timeout = '100ms'")
                 .await?;
-            let swapped = match client.query_one(SQL, &[]).await {
+            let swapped = match self.session.query_one(SQL, &[]).await {
                 Ok(row) => row.try_get(0)?,
                 Err(error) => {
-                    let error = StoreError::from(error);
                     let waiting = matches!(
                         &error,
                         StoreError::Refused { code, .. } if code == "55P03" || code == "40P01"
@@ -169,12 +166,13 @@ pub async fn first_load(
     indexing();
     let names = Mutex::new(first.indexes().await?);
     try_join_all(lanes.iter().map(|lane| lane.index(&names))).await?;
-    let client = first.client()?;
-    client
-        .batch_execute("SELECT constrain_first_load()")
-        .await?;
-    client.batch_execute("SELECT check_first_load()").await?;
-    client.batch_execute("ANALYZE customer_first_load").await?;
+    for step in [
+        "SELECT constrain_first_load()",
+        "SELECT check_first_load()",
+        "ANALYZE customer_first_load",
+    ] {
+        first.session.batch_execute(step).await?;
+    }
     let swapped = first.swap().await?;
     first.leave_first_load().await?;
     Ok(match swapped {

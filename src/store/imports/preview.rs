@@ -59,7 +59,7 @@ impl Lane {
               FROM judged"
         );
         let row = self
-            .client()?
+            .session
             .query_one(SQL, &[&legal_entity.as_str()])
             .await?;
         let count = |n: usize| -> Result<u64, StoreError> {
@@ -124,7 +124,7 @@ impl Lane {
              LIMIT $3";
         let full = feed == Feed::Full;
         let rows = self
-            .client()?
+            .session
             .query(SQL, &[&legal_entity.as_str(), &full, &SHOWN])
             .await?;
         for row in &rows {

@@ -207,14 +207,13 @@ impl Lane {
                AND (customer.state IS DISTINCT FROM 'merged'
                     OR customer.imported_digest IS DISTINCT FROM staged.digest)";
         self.begin_by_index().await?;
-        let client = self.client()?;
-        client.batch_execute(SQL).await?;
+        self.session.batch_execute(SQL).await?;
         self.commit().await?;
-        client
+        self.session
             .batch_execute("CREATE INDEX ON replaced (row_no); ANALYZE replaced")
             .await?;
         const COUNT: &str = "SELECT count(*) FROM replaced";
-        let count: i64 = client.query_one(COUNT, &[]).await?.try_get(0)?;
+        let count: i64 = self.session.query_one(COUNT, &[]).await?.try_get(0)?;
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
@@ -227,7 +226,7 @@ impl Lane {
              WHERE row_no > $1
              ORDER BY row_no
              LIMIT $2";
-        let rows = self.client()?.query(SQL, &[&after, &ROWS]).await?;
+        let rows = self.session.query(SQL, &[&after, &ROWS]).await?;
         rows.iter()
             .map(|row| {
                 Ok(Successor {
@@ -303,7 +302,7 @@ impl Lane {
     /// Takes out what was settled: what is left waits for its survivor.
     async fn leave_waiting(&self, settled: &[i64]) -> Result<(), StoreError> {
         const SQL: &str = "DELETE FROM replaced WHERE row_no = ANY($1)";
-        self.client()?.execute(SQL, &[&settled]).await?;
+        self.session.execute(SQL, &[&settled]).await?;
         Ok(())
     }
 
@@ -338,8 +337,7 @@ impl Lane {
             .iter()
             .map(|(row, _)| i64::try_from(line_of(row.row_no)).unwrap_or_default())
             .collect();
-        Ok(self
-            .client()?
+        self.session
             .execute(
                 SQL,
                 &[
@@ -351,7 +349,7 @@ impl Lane {
                     &now,
                 ],
             )
-            .await?)
+            .await
     }
 
     /// Locks the customers in one order, then reads on along their merges.
@@ -385,13 +383,12 @@ impl Lane {
             .iter()
             .flat_map(|row| [row.number.as_str(), row.replaced_by.as_str()])
             .collect();
-        let client = self.client()?;
         let code = legal_entity.as_str();
-        client.query(LOCK, &[&code, &numbers]).await?;
+        self.session.query(LOCK, &[&code, &numbers]).await?;
         let mut family = Family::default();
         let mut ids: Vec<Uuid> = Vec::new();
         for _ in 0..=LONGEST_CHAIN {
-            let found = client.query(READ, &[&code, &numbers, &ids]).await?;
+            let found = self.session.query(READ, &[&code, &numbers, &ids]).await?;
             for row in &found {
                 family.add(
                     row.try_get(0)?,
@@ -447,7 +444,7 @@ impl Lane {
         if merges.row_nos.is_empty() {
             return Ok(());
         }
-        self.client()?
+        self.session
             .execute(
                 SQL,
                 &[
@@ -490,7 +487,7 @@ impl Lane {
         if merges.row_nos.is_empty() {
             return Ok(());
         }
-        self.client()?
+        self.session
             .execute(
                 SQL,
                 &[
@@ -521,7 +518,7 @@ impl Lane {
                AND customer.legal_entity = $1
                AND customer.customer_number = replaced.customer_number";
         if !row_nos.is_empty() {
-            self.client()?
+            self.session
                 .execute(SQL, &[&legal_entity.as_str(), &row_nos])
                 .await?;
         }
@@ -562,15 +559,15 @@ impl Lane {
                AND identity_link.link_id = moved.link_id
                AND revoked_at IS NULL";
         let moves = self.plan_moves(moving, merges).await?;
-        let client = self.client()?;
         let code = moving.legal_entity.as_str();
         if !moves.links.is_empty() {
-            done.links_moved += client
+            done.links_moved += self
+                .session
                 .execute(MOVE, &[&code, &moves.links, &moves.targets])
                 .await?;
             let action = "link.moved";
             tell_many(
-                client,
+                &self.session,
                 moving.legal_entity,
                 action,
                 "import",
@@ -621,11 +618,14 @@ impl Lane {
              ORDER BY customer_id
                FOR NO KEY UPDATE";
         let mut moves = Moves::default();
-        let client = self.client()?;
         let code = moving.legal_entity.as_str();
         let links = match merges.customers.is_empty() {
             true => Vec::new(),
-            false => client.query(LINKS, &[&code, &merges.customers]).await?,
+            false => {
+                self.session
+                    .query(LINKS, &[&code, &merges.customers])
+                    .await?
+            }
         };
         if links.is_empty() {
             return Ok(moves);
@@ -635,9 +635,10 @@ impl Lane {
             .iter()
             .filter_map(|old| moving.family.last(*old, None).ok())
             .collect();
-        client.query(LOCK, &[&code, &targets]).await?;
+        self.session.query(LOCK, &[&code, &targets]).await?;
         let mut taken = BTreeSet::new();
-        let here = client
+        let here = self
+            .session
             .query(TAKEN, &[&code, &targets, &merges.customers])
             .await?;
         for link in here {
@@ -688,8 +689,7 @@ impl Lane {
             return Ok(0);
         }
         let (numbers, targets): (Vec<&String>, Vec<&Uuid>) = moves.staying.iter().unzip();
-        Ok(self
-            .client()?
+        self.session
             .execute(
                 SQL,
                 &[
@@ -700,7 +700,7 @@ impl Lane {
                     &moving.now,
                 ],
             )
-            .await?)
+            .await
     }
 }
 

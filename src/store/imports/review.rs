@@ -43,13 +43,12 @@ impl Lane {
                                      AND customer.customer_number = import_review.customer_number
                                      AND customer.import_id = $2))";
         let full = import.feed == Feed::Full;
-        Ok(self
-            .client()?
+        self.session
             .execute(
                 SQL,
                 &[&legal_entity.as_str(), &import.import_id, &now, &full],
             )
-            .await?)
+            .await
     }
 
     /// The one line in the audit, and the one event, that a whole import gets.
@@ -80,7 +79,7 @@ impl Lane {
         told.add(import.import_id, detail);
         let action = "import.completed";
         tell_many(
-            self.client()?,
+            &self.session,
             legal_entity,
             action,
             &import.actor,
@@ -106,12 +105,7 @@ impl Store {
                AND closed_at IS NULL
              ORDER BY opened_at, import_review.customer_number
              LIMIT 1000";
-        let connection = self.connection().await?;
-        let rows = connection
-            .client()?
-            .query(SQL, &[&legal_entity.as_str()])
-            .await?;
-        connection.give_back();
+        let rows = self.query(SQL, &[&legal_entity.as_str()]).await?;
         rows.iter()
             .map(|row| {
                 let other: Option<&str> = row.try_get("other")?;

@@ -143,11 +143,10 @@ impl Lane {
         self.begin_by_index().await?;
         self.hold_gate(legal_entity).await?;
         let (from, to) = chunk.bounds();
-        let client = self.client()?;
-        let statement = client.prepare_cached(UPSERT).await?;
-        let row = client
+        let row = self
+            .session
             .query_one(
-                &statement,
+                UPSERT,
                 &[
                     &legal_entity.as_str(),
                     &from,
@@ -210,8 +209,8 @@ impl Lane {
         if customers.is_empty() {
             return Ok(());
         }
-        let client = self.client()?;
-        let rows = client
+        let rows = self
+            .session
             .query(SQL, &[&legal_entity.as_str(), &customers])
             .await?;
         let mut told = Many::default();
@@ -220,6 +219,6 @@ impl Lane {
             let detail = json!({ "customer_id": customer, "import_id": import_id });
             told.add(row.try_get(0)?, detail);
         }
-        tell_many(client, legal_entity, action, "import", now, &told).await
+        tell_many(&self.session, legal_entity, action, "import", now, &told).await
     }
 }

@@ -20,7 +20,7 @@ use idlink::domain::trust::{Address, Trust};
 use idlink::store::customers::CustomerRow;
 use idlink::store::features::{AUTOMATIC_LINKING, Switch};
 use idlink::store::legal_entities::NumberFormat;
-use idlink::store::{Limits, Store, StoreSettings};
+use idlink::store::{Limits, Statements, Store, StoreSettings};
 use time::OffsetDateTime;
 use tokio_postgres::Config;
 use uuid::Uuid;
@@ -103,7 +103,11 @@ pub(crate) fn proven(text: &str) -> Address {
 
 /// A pool on a test's own database, with linking switched on.
 pub(crate) async fn store(config: Config) -> Store {
-    let store = cold_store(config);
+    furnished(cold_store(config)).await
+}
+
+/// The same for a pool of the test's making.
+pub(crate) async fn furnished(store: Store) -> Store {
     let format = NumberFormat {
         prefix: "C".to_owned(),
         width: 6,
@@ -115,11 +119,16 @@ pub(crate) async fn store(config: Config) -> Store {
 
 /// A pool and nothing else.
 pub(crate) fn cold_store(config: Config) -> Store {
+    store_with(config, Statements::Prepared)
+}
+
+pub(crate) fn store_with(config: Config, statements: Statements) -> Store {
     Store::new(StoreSettings {
         config,
         tls: None,
         connections: 8,
         limits: Limits::default(),
+        statements,
     })
     .unwrap()
 }

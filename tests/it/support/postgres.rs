@@ -137,7 +137,7 @@ impl OwnServer {
 pub(crate) async fn own_server() -> OwnServer {
     let own = OwnServer::start(options("own", Durability::Durable)).await;
     own.server.ensure_database("idlink").await.unwrap();
-    migrate(&mut connect(&own.config()).await).await;
+    migrate(&connect(&own.config()).await).await;
     own
 }
 
@@ -171,7 +171,7 @@ pub(crate) fn new_folder(name: &str) -> PathBuf {
 }
 
 /// Brings a database to the current schema.
-async fn migrate(client: &mut Client) {
+async fn migrate(client: &Client) {
     idlink::store::migrations::apply(client).await.unwrap();
 }
 
@@ -184,7 +184,7 @@ async fn shared_server() -> &'static Embedded {
                 .await
                 .unwrap();
             server.ensure_database(TEMPLATE).await.unwrap();
-            migrate(&mut connect(&server.config(TEMPLATE)).await).await;
+            migrate(&connect(&server.config(TEMPLATE)).await).await;
             server
         })
         .await
