@@ -96,6 +96,11 @@ impl Context {
                 let (password, authority) = (&database.password, &database.ca_certificate);
                 let settings =
                     StoreSettings::at(url, password.as_ref(), authority.as_deref(), connections)?;
+                let statements = database.statements;
+                let settings = StoreSettings {
+                    statements,
+                    ..settings
+                };
                 (settings, None)
             }
             None => {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 use super::reader::{PASSWORD, Section};
+use crate::store::Statements;
 
 /// More connections than this wait for each other inside PostgreSQL.
 const MOST_CONNECTIONS: u32 = 64;
@@ -19,6 +20,8 @@ pub struct Database {
     /// PEM file of the authority that signed the database's certificate;
     /// `None`: the authorities that this machine trusts.
     pub ca_certificate: Option<PathBuf>,
+    /// Whether a pooler stands before the database.
+    pub statements: Statements,
 }
 
 impl Default for Database {
@@ -28,6 +31,7 @@ impl Default for Database {
             password: None,
             pool_size: 16,
             ca_certificate: None,
+            statements: Statements::Prepared,
         }
     }
 }
@@ -37,9 +41,17 @@ impl Database {
         let url = section.parsed("url", url);
         let password = section.secret(PASSWORD);
         let ca_certificate = section.path("ca_certificate");
+        let statements = section.choice(
+            "statements",
+            &[
+                ("prepared", Statements::Prepared),
+                ("unnamed", Statements::Unnamed),
+            ],
+        );
         let places = [
             password.as_ref().map(|password| &password.place),
             ca_certificate.as_ref().map(|path| &path.place),
+            statements.as_ref().map(|chosen| &chosen.place),
         ];
         for place in places.into_iter().flatten() {
             if url.is_none() {
@@ -54,6 +66,7 @@ impl Database {
                 .and_then(|size| usize::try_from(size.value).ok())
                 .unwrap_or(Self::default().pool_size),
             ca_certificate: ca_certificate.map(|path| path.value),
+            statements: statements.map_or(Self::default().statements, |chosen| chosen.value),
         }
     }
 }

@@ -324,6 +324,10 @@ fn needs_restart(current: &Settings, new: &Settings) -> Vec<&'static str> {
             "database.pool_size",
             database.pool_size != new.database.pool_size,
         ),
+        (
+            "database.statements",
+            database.statements != new.database.statements,
+        ),
     ]
     .into_iter()
     .filter_map(|(key, changed)| changed.then_some(key))

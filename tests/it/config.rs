@@ -7,6 +7,7 @@ use idlink::domain::customer::LegalEntity;
 use idlink::domain::identity::Provider;
 use idlink::domain::reference::Reference;
 use idlink::domain::site::{Mode, Stage, Topic};
+use idlink::store::Statements;
 use secrecy::ExposeSecret;
 
 use crate::support::program::Folder;
@@ -84,6 +85,7 @@ fn without_a_file_everything_has_its_default() {
     );
     assert_eq!(settings.server.drain, Duration::from_secs(5));
     assert_eq!(settings.database.pool_size, 16);
+    assert_eq!(settings.database.statements, Statements::Prepared);
     assert!(settings.database.url.is_none());
     assert_eq!(settings.directory.tenants().count(), 0);
     assert_eq!(settings.directory.sites().count(), 0);
@@ -150,6 +152,7 @@ fn every_line_that_the_example_comments_out_is_sound_too() {
     assert_eq!(settings.server.listen, defaults.server.listen);
     assert_eq!(settings.server.drain, defaults.server.drain);
     assert_eq!(settings.database.pool_size, defaults.database.pool_size);
+    assert_eq!(settings.database.statements, defaults.database.statements);
     assert_eq!(
         settings.limits["contoso"],
         load(SOUND, &[]).limits["contoso"]
@@ -358,6 +361,16 @@ fn each_mistake_is_named_with_its_line_and_what_to_do() {
             "[legal_entities.USMF]",
             "database.password = \"canary-password\"\n[legal_entities.USMF]".to_owned(),
             "idlink.toml:2: database.password: is of no use without `database.url`",
+        ),
+        (
+            "[legal_entities.USMF]",
+            "database.statements = \"unnamed\"\n[legal_entities.USMF]".to_owned(),
+            "idlink.toml:2: database.statements: is of no use without `database.url`",
+        ),
+        (
+            "[legal_entities.USMF]",
+            "database = { url = \"host=db user=idlink\", statements = \"named\" }\n[legal_entities.USMF]".to_owned(),
+            "idlink.toml:2: database.statements: must be \"prepared\" or \"unnamed\", is \"named\"",
         ),
         (
             "[legal_entities.USMF]",
