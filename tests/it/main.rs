@@ -31,6 +31,7 @@ mod lost_commits;
 mod oidc;
 mod outages;
 mod overtaken;
+mod pgbouncer;
 mod policy_build;
 mod policy_check;
 mod policy_plan;

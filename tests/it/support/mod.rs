@@ -2,6 +2,7 @@
 
 pub(crate) mod business;
 pub(crate) mod external;
+pub(crate) mod pooler;
 pub(crate) mod postgres;
 pub(crate) mod program;
 pub(crate) mod service;
