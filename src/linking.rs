@@ -32,7 +32,8 @@ use crate::limits::{Admitted, Limits};
 use crate::sign_up::{LONGEST_SIGN_UP, Step, attempt_key, correlated_key};
 use crate::store::attempts::{AttemptRow, Decided, Earlier, Said};
 use crate::store::audit::{Change, ChangeIds};
-use crate::store::customers::{Candidates, CustomerRow, Held, Lookup};
+use crate::store::candidates::{Candidates, Lookup};
+use crate::store::customers::{CustomerRow, Held};
 use crate::store::features::Switch;
 use crate::store::links::{Basis, LinkRow, StandingLink};
 use crate::store::{Store, StoreError, Transaction, Tries};
@@ -411,7 +412,9 @@ async fn observe(
     now: OffsetDateTime,
 ) -> Result<Run, StoreError> {
     let lookup = lookup(recording);
-    let (_, candidates) = store.asked(lookup.as_ref()).await?;
+    let (_, candidates) = store
+        .asked(&recording.site.legal_entity, lookup.as_ref())
+        .await?;
     let decision = decide_among(&candidates, recording, now);
     let found = candidates.found;
     let attempt = attempt(recording, ids, now, &decision, found.len(), Said::Continue);

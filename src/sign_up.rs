@@ -23,7 +23,7 @@ use crate::domain::tenant::Tenant;
 use crate::domain::trust::Address;
 use crate::limits::{Admitted, Limits};
 use crate::store::attempts::{AttemptRow, Decided, Earlier, Said};
-use crate::store::customers::{Candidates, Lookup};
+use crate::store::candidates::{Candidates, Lookup};
 use crate::store::features::Switch;
 use crate::store::{Store, StoreError, Tries};
 use crate::tracked::Tracked;
@@ -275,7 +275,8 @@ async fn ask_once(
         }),
         _ => None,
     };
-    let (switch, Candidates { found, feed }) = store.asked(lookup.as_ref()).await?;
+    let (switch, Candidates { found, feed }) =
+        store.asked(&site.legal_entity, lookup.as_ref()).await?;
     if switch == Switch::Off {
         return Ok((switch, Asked::nothing()));
     }

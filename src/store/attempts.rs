@@ -1,23 +1,19 @@
 //! Sign-ups as they were seen: what was asked, found and answered.
 
-use time::{Duration, OffsetDateTime};
+use std::sync::Arc;
+
+use time::OffsetDateTime;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::session::Session;
-use super::{Store, StoreError, Transaction, columns, pipelined};
-use crate::domain::answer::Refusal;
+use super::{Store, StoreError};
 use crate::domain::customer::LegalEntity;
 use crate::domain::email::Email;
 use crate::domain::identity::{Identity, Provider};
-use crate::domain::matching::{Decision, NewCustomer};
+use crate::domain::matching::Decision;
 use crate::domain::reference::Reference;
 use crate::domain::site::Site;
 use crate::domain::trust::Address;
-
-/// How long a repeated question falls on the same attempt. B2C repeats after
-/// 5 s, a person at a form after some more.
-const SAME_QUESTION: Duration = Duration::seconds(30);
 
 /// What the records said, where they were asked at all.
 #[derive(Clone, Copy, Debug)]
@@ -38,8 +34,8 @@ pub enum Said {
 pub struct AttemptRow<'a> {
     pub attempt_id: Uuid,
     pub key: &'a [u8; 32],
-    pub site: &'a Site,
-    pub step: &'a str,
+    pub site: &'a Arc<Site>,
+    pub step: &'static str,
     pub request_id: Option<Uuid>,
     pub at: OffsetDateTime,
     pub provider: &'a Provider,
@@ -84,89 +80,7 @@ pub struct AttemptFile {
     pub answer: String,
 }
 
-/// Remembers an attempt, or what has become of it when the same question was
-/// asked within [`SAME_QUESTION`], here or at another instance.
-///
-/// Two statements, each complete in itself: the first lets go of an attempt
-/// that is too old to be the same one, the second joins the open one or opens
-/// one, and the unique index sees to it that there is one.
-async fn remember(session: &Session, attempt: &AttemptRow<'_>) -> Result<Reference, StoreError> {
-    const LET_GO: &str = "
-        UPDATE sign_up_attempt
-           SET is_open = false
-         WHERE legal_entity = $1
-           AND attempt_key = $2
-           AND is_open
-           AND asked_at <= $3";
-    const JOIN_OR_OPEN: &str = "
-        INSERT INTO sign_up_attempt AS attempt
-                    (legal_entity, attempt_id, attempt_key, is_open, reference, tenant, site,
-                     step, asked_at, last_asked_at, times_asked, provider, issuer, subject,
-                     address, email_canonical, decision, refusal, customer_id, found, answer,
-                     rules, request_id)
-             VALUES ($1, $2, $3, true, $4, $5, $6, $7, $8, $8, 1, $9, $10, $11, $12, $13, $14,
-                     $15, $16, $17, $18, $19, $20)
-        ON CONFLICT (legal_entity, attempt_key) WHERE is_open DO UPDATE
-                SET last_asked_at = greatest(attempt.last_asked_at, excluded.last_asked_at),
-                    times_asked = attempt.times_asked + 1,
-                    site = excluded.site,
-                    provider = excluded.provider,
-                    issuer = coalesce(excluded.issuer, attempt.issuer),
-                    subject = coalesce(excluded.subject, attempt.subject),
-                    address = excluded.address,
-                    email_canonical = excluded.email_canonical,
-                    decision = excluded.decision,
-                    refusal = excluded.refusal,
-                    customer_id = excluded.customer_id,
-                    found = excluded.found,
-                    answer = excluded.answer,
-                    rules = excluded.rules,
-                    request_id = excluded.request_id
-          RETURNING reference";
-    let legal_entity = attempt.site.legal_entity.as_str();
-    let key = attempt.key.as_slice();
-    let oldest = attempt.at - SAME_QUESTION;
-    let (decision, refusal, customer) = spell(attempt.decided);
-    let reference = Reference::of(attempt.attempt_id);
-    let found = i32::try_from(attempt.found).unwrap_or(i32::MAX);
-    let subject = attempt.identity.map(|identity| identity.subject.as_text());
-    let rules = columns::rules(&attempt.site.rules);
-    let answer = match attempt.said {
-        Said::Continue => "continue",
-        Said::Refuse => "refuse",
-    };
-    let (_, row) = pipelined!(
-        session.execute(LET_GO, &[&legal_entity, &key, &oldest]),
-        session.query_one(
-            JOIN_OR_OPEN,
-            &[
-                &legal_entity,
-                &attempt.attempt_id,
-                &key,
-                &reference.as_str(),
-                &attempt.site.tenant,
-                &attempt.site.name,
-                &attempt.step,
-                &attempt.at,
-                &attempt.provider.as_str(),
-                &attempt.identity.map(|identity| identity.issuer.as_str()),
-                &subject,
-                &address(attempt.address),
-                &attempt.address.email().map(Email::canonical),
-                &decision,
-                &refusal,
-                &customer,
-                &found,
-                &answer,
-                &rules,
-                &attempt.request_id,
-            ],
-        ),
-    )?;
-    Reference::parse(row.try_get(0)?).ok_or(StoreError::Corrupt("sign_up_attempt.reference"))
-}
-
-fn address(address: &Address) -> &'static str {
+pub(super) fn spell_address(address: &Address) -> &'static str {
     match address {
         Address::Proven(_) => "proven",
         Address::Claimed(_) => "claimed",
@@ -198,27 +112,7 @@ fn read_earlier(row: &Row) -> Result<Earlier, StoreError> {
     })
 }
 
-fn spell(decided: Decided<'_>) -> (&'static str, Option<&'static str>, Option<Uuid>) {
-    match decided {
-        Decided::NotDecided => ("not_decided", None, None),
-        Decided::Decided(Decision::Link(customer, _)) => ("link", None, Some(customer.0)),
-        Decided::Decided(Decision::Create(NewCustomer::Proven)) => ("create", None, None),
-        Decided::Decided(Decision::Create(NewCustomer::Separate)) => ("separate", None, None),
-        Decided::Decided(Decision::Refuse(refusal)) => {
-            ("refuse", Some(Refusal::code(*refusal)), None)
-        }
-    }
-}
-
 impl Store {
-    /// Remembers an attempt and returns the reference under which it is found.
-    pub async fn remember(&self, attempt: &AttemptRow<'_>) -> Result<Reference, StoreError> {
-        let session = self.session().await?;
-        let reference = remember(&session, attempt).await?;
-        session.give_back();
-        Ok(reference)
-    }
-
     /// What `site` was told about the sign-up that the platform calls
     /// `request_id`, at `step` and not before `since`.
     pub async fn earlier(
@@ -329,13 +223,6 @@ impl Store {
             .query(SQL, &[&legal_entity.as_str(), &reference.as_str()])
             .await?;
         rows.iter().map(attempt_file).collect()
-    }
-}
-
-impl Transaction {
-    /// Remembers an attempt together with what else the transaction does.
-    pub async fn remember(&self, attempt: &AttemptRow<'_>) -> Result<Reference, StoreError> {
-        remember(&self.session, attempt).await
     }
 }
 

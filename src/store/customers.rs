@@ -1,41 +1,15 @@
-//! Customers: the candidates of a sign-up, and what staff does with them.
+//! Customers: how sign-ups create and hold them, and what staff does with them.
 
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 use tokio_postgres::Row;
 
-use super::features::{AUTOMATIC_LINKING, Switch, read_switch};
-use super::param::Param;
-use super::session::Session;
-use super::{Store, StoreError, Transaction, columns, feeds, imports, pipelined};
+use super::candidates::Lookup;
+use super::{Store, StoreError, Transaction, columns, imports};
 use crate::domain::customer::{
-    AddressOrigin, Customer, CustomerId, CustomerKind, CustomerNumber, CustomerOrigin,
-    CustomerState, CustomerType, LegalEntity,
+    AddressOrigin, CustomerId, CustomerKind, CustomerNumber, CustomerOrigin, CustomerState,
+    CustomerType, LegalEntity,
 };
 use crate::domain::email::{CANONICAL_VERSION, Email};
-use crate::domain::feed::Watermark;
-use crate::domain::identity::{Issuer, Provider};
-
-/// Which customers a sign-up could mean.
-pub struct Lookup<'a> {
-    pub legal_entity: &'a LegalEntity,
-    pub email: &'a Email,
-    pub customer_type: CustomerType,
-    /// Whose further identity it would be, to see who has one already.
-    pub issuer: &'a Issuer,
-    pub provider: &'a Provider,
-    /// Whether the age of the customers on file is part of the decision.
-    pub feed_max_age: Option<Duration>,
-}
-
-/// Whom a sign-up could mean, and how old the customers are among whom they
-/// were looked for.
-#[derive(Debug, Default)]
-pub struct Candidates {
-    pub found: Vec<Customer>,
-    /// Read before the customers and only where the site has a limit: what it
-    /// says has arrived is among them.
-    pub feed: Option<Watermark>,
-}
 
 /// A customer about to be written.
 pub struct CustomerRow<'a> {
@@ -72,97 +46,7 @@ pub enum Held {
     Changed,
 }
 
-/// The candidates of a sign-up, exactly as `matching::decide` counts them.
-///
-/// Who was merged into a candidate speaks through it, and so do their links.
-/// `OFFSET 0` has the links found by their customers, a few, and never by the
-/// issuer, which may be everybody's.
-/// Cut at three: from two on the decision is the same whoever the others are.
-async fn candidates(session: &Session, lookup: &Lookup<'_>) -> Result<Candidates, StoreError> {
-    const SQL: &str = "
-        SELECT customer_id, customer_number, kind, is_b2b, state, email_origin,
-               EXISTS (
-                   SELECT 1
-                     FROM (SELECT issuer, provider
-                             FROM identity_link
-                            WHERE identity_link.legal_entity = $1
-                              AND identity_link.customer_id = ANY (ARRAY(
-                                      WITH RECURSIVE absorbed AS (
-                                          SELECT customer.customer_id AS id
-                                           UNION
-                                          SELECT merged.customer_id
-                                            FROM absorbed
-                                            JOIN customer AS merged
-                                              ON merged.legal_entity = $1
-                                             AND merged.merged_into = absorbed.id)
-                                      SELECT id FROM absorbed))
-                              AND revoked_at IS NULL
-                           OFFSET 0) AS held
-                    WHERE issuer = $5
-                      AND provider = $6) AS occupied
-          FROM customer
-         WHERE legal_entity = $1
-           AND email_canonical = $2
-           AND email_version = $3
-           AND is_b2b = $4
-           AND state = 'active'
-           AND kind = 'person'
-           AND email_origin IN ('imported', 'proven')
-         LIMIT 3";
-    let code = lookup.legal_entity.as_str();
-    let (email, issuer) = (lookup.email.canonical(), lookup.issuer.as_str());
-    let (is_b2b, provider) = (
-        columns::is_b2b(lookup.customer_type),
-        lookup.provider.as_str(),
-    );
-    let parameters: [&dyn Param; 6] = [
-        &code,
-        &email,
-        &CANONICAL_VERSION,
-        &is_b2b,
-        &issuer,
-        &provider,
-    ];
-    let rows = session.query(SQL, &parameters);
-    let (feed, rows) = match lookup.feed_max_age {
-        None => (None, rows.await?),
-        Some(_) => pipelined!(feeds::read(session, lookup.legal_entity), rows)?,
-    };
-    let found = rows
-        .iter()
-        .map(columns::customer)
-        .collect::<Result<_, _>>()?;
-    Ok(Candidates { found, feed })
-}
-
-pub(super) async fn linking_switch(session: &Session) -> Result<Switch, StoreError> {
-    const SQL: &str = "SELECT enabled FROM feature WHERE name = $1";
-    let row = session.query_opt(SQL, &[&AUTOMATIC_LINKING]).await?;
-    Ok(match row {
-        Some(row) => read_switch(row.try_get(0)?),
-        None => Switch::Off,
-    })
-}
-
 impl Store {
-    /// What a sign-up is decided on, in one round trip: the environment's
-    /// switch and, where there is an address to compare, the candidates.
-    pub async fn asked(
-        &self,
-        lookup: Option<&Lookup<'_>>,
-    ) -> Result<(Switch, Candidates), StoreError> {
-        let session = self.session().await?;
-        let found = async {
-            match lookup {
-                Some(lookup) => candidates(&session, lookup).await,
-                None => Ok(Candidates::default()),
-            }
-        };
-        let answer = pipelined!(linking_switch(&session), found)?;
-        session.give_back();
-        Ok(answer)
-    }
-
     /// The customer with this number.
     pub async fn customer(
         &self,
@@ -257,10 +141,6 @@ impl Transaction {
             imports::LANES => Ok(()),
             _ => Err(StoreError::Corrupt("import_gate")),
         }
-    }
-
-    pub async fn candidates(&self, lookup: &Lookup<'_>) -> Result<Candidates, StoreError> {
-        candidates(&self.session, lookup).await
     }
 
     /// Locks a candidate against everybody who would link, change or merge it.

@@ -4,7 +4,8 @@ use time::OffsetDateTime;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::customers::{Held, linking_switch};
+use super::candidates::linking_switch;
+use super::customers::Held;
 use super::features::Switch;
 use super::session::Session;
 use super::{Store, StoreError, Transaction, columns, pipelined};

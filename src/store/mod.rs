@@ -12,6 +12,8 @@ pub mod address;
 pub mod attempts;
 pub mod audit;
 pub mod baseline;
+mod batches;
+pub mod candidates;
 pub mod census;
 mod columns;
 pub mod customers;
@@ -25,20 +27,26 @@ pub mod links;
 pub mod migrations;
 pub mod outbox;
 mod param;
+mod remember;
 pub mod reviews;
 mod session;
+mod sessions;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Timeouts};
+use deadpool_postgres::PoolError;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use tokio_postgres::config::TargetSessionAttrs;
+use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{NoTls, Row};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
+use batches::Batches;
+use candidates::Sought;
 use param::Param;
-use session::{Manner, Session};
+use remember::{First, Repeated};
+use session::Session;
+use sessions::Sessions;
 
 pub use session::Statements;
 pub(crate) use session::{InOrder, pipelined};
@@ -82,7 +90,7 @@ impl Default for Limits {
 /// What can go wrong between us and the database. Holds nobody's data: the
 /// driver's own error prints the values that broke a constraint, so it ends
 /// here.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("the database cannot be reached: {reason}")]
     Unreachable { reason: String },
@@ -148,6 +156,20 @@ impl StoreError {
         }
     }
 
+    /// Whether one of several things that a statement was about may be the
+    /// reason, so that the others succeed without it: data that nobody can
+    /// store, a row that somebody holds.
+    fn may_be_of_one(&self) -> bool {
+        match self {
+            Self::Refused { code, .. } => {
+                let class = code.get(..2).unwrap_or_default();
+                matches!(class, "22" | "23" | "40") || code == SqlState::LOCK_NOT_AVAILABLE.code()
+            }
+            Self::Corrupt(_) => true,
+            Self::Unreachable { .. } | Self::Busy | Self::Migration(_) | Self::Pooled(_) => false,
+        }
+    }
+
     /// Whether this is a violation of the constraint `name`. By prefix: a
     /// distributed table's constraints carry the shard's number behind.
     pub fn violates(&self, name: &str) -> bool {
@@ -164,12 +186,12 @@ impl StoreError {
     }
 }
 
-/// Serialization failure, deadlock, lock not available, unique violation, and
-/// everything that a dying or restarting server says.
+/// Serialization failure, deadlock, lock not available, unique violation, too
+/// many connections, and everything that a dying or restarting server says.
 fn is_passing(code: &str) -> bool {
     matches!(
         code,
-        "40001" | "40P01" | "55P03" | "23505" | "57P01" | "57P02" | "57P03" | "25006"
+        "40001" | "40P01" | "55P03" | "23505" | "53300" | "57P01" | "57P02" | "57P03" | "25006"
     ) || code.starts_with("08")
 }
 
@@ -206,50 +228,26 @@ impl From<PoolError> for StoreError {
     }
 }
 
-/// A pool of connections. Cheap to clone.
+/// The database. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    pool: Pool,
-    manner: Manner,
+    sessions: Sessions,
+    look_ups: Batches<Sought>,
+    attempts: Batches<First>,
+    repeated: Batches<Repeated>,
 }
 
 impl Store {
     /// Makes the pool; nothing is connected before the first question.
     pub fn new(settings: StoreSettings) -> Result<Self, StoreError> {
-        let mut config = settings.config;
-        if settings.statements == Statements::Prepared {
-            let options = session_options(config.get_options(), &settings.limits);
-            config.options(options);
-        }
-        config
-            .application_name("idlink")
-            // A replica may not know yet what was decided a moment ago.
-            .target_session_attrs(TargetSessionAttrs::ReadWrite)
-            .connect_timeout(settings.limits.connect)
-            .keepalives_idle(Duration::from_secs(10))
-            .tcp_user_timeout(Duration::from_secs(10));
-        let how = ManagerConfig {
-            recycling_method: RecyclingMethod::Fast,
-        };
-        let manager = match settings.tls {
-            Some(tls) => Manager::from_config(config, MakeRustlsConnect::new(tls), how),
-            None => Manager::from_config(config, NoTls, how),
-        };
-        let pool = Pool::builder(manager)
-            .max_size(settings.connections)
-            .timeouts(Timeouts {
-                wait: Some(settings.limits.wait),
-                create: Some(settings.limits.connect),
-                recycle: Some(Duration::from_millis(200)),
-            })
-            .runtime(deadpool_postgres::Runtime::Tokio1)
-            .build()
-            .map_err(|error| StoreError::Unreachable {
-                reason: error.to_string(),
-            })?;
+        // The rest of the pool is for recordings and for everybody else.
+        let turns = Arc::new(Semaphore::new(settings.connections.div_ceil(2)));
+        let sessions = Sessions::new(settings)?;
         Ok(Self {
-            pool,
-            manner: Manner::new(settings.statements, &settings.limits),
+            look_ups: Batches::new(sessions.clone(), Arc::clone(&turns)),
+            attempts: Batches::new(sessions.clone(), Arc::clone(&turns)),
+            repeated: Batches::new(sessions.clone(), turns),
+            sessions,
         })
     }
 
@@ -263,28 +261,20 @@ impl Store {
 
     /// Connections in use and allowed, for the health page.
     pub fn load(&self) -> (usize, usize) {
-        let status = self.pool.status();
-        (
-            status.size.saturating_sub(status.available),
-            status.max_size,
-        )
+        self.sessions.load()
     }
 
     /// Closes the pool; what is under way ends with its connection.
     pub fn close(&self) {
-        self.pool.close();
+        self.sessions.close();
     }
 
     async fn session(&self) -> Result<Session, StoreError> {
-        Ok(Session::new(self.pool.get().await?, self.manner.clone()))
+        self.sessions.session().await
     }
 
-    /// A session that keeps what it is told, and what it holds.
     async fn own_session(&self, whose: &'static str) -> Result<Session, StoreError> {
-        match self.manner.statements {
-            Statements::Prepared => self.session().await,
-            Statements::Unnamed => Err(StoreError::Pooled(whose)),
-        }
+        self.sessions.own_session(whose).await
     }
 
     /// One statement on a session of its own.
@@ -312,18 +302,8 @@ impl Store {
 
     /// Begins a transaction. The server hears of it with the first statement.
     pub async fn begin(&self) -> Result<Transaction, StoreError> {
-        let mut session = self.session().await?;
-        session.begin();
-        Ok(Transaction { session })
+        self.sessions.begin().await
     }
-}
-
-/// What a connection's session is told at its beginning, which holds until its
-/// end.
-fn session_options(given: Option<&str>, limits: &Limits) -> String {
-    let settings = session::settings(limits);
-    let set = settings.map(|(name, value)| format!(" -c {name}={value}"));
-    format!("{}{}", given.unwrap_or_default(), set.concat())
 }
 
 /// A transaction under way. Dropping it closes its connection, which ends it

@@ -7,6 +7,7 @@
 )]
 
 mod architecture;
+mod batching;
 mod bearer;
 mod browser;
 mod callers;

@@ -1,0 +1,549 @@
+//! Questions that arrive while others are under way go together with the next
+//! statement.
+//!
+//! Nobody waits for a timer: whoever comes alone is carried at once, and what
+//! comes meanwhile makes the next batch, which grows with the load and with
+//! the time that the database takes. A batch holds questions of one legal
+//! entity, so that its statement stays inside one shard; every entity has a
+//! few batches under way, and all of them together a bounded number, which
+//! they take turns at: one that is asked much does not hold up the others.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Semaphore, oneshot};
+
+use super::StoreError;
+use crate::domain::customer::LegalEntity;
+
+/// Of one legal entity and kind. One is under way on the server while the next
+/// is being written and the last one read.
+const UNDER_WAY: usize = 2;
+
+/// Beyond it a statement only takes longer.
+const LARGEST: usize = 128;
+
+/// Of one legal entity and kind. Whoever comes then is told that the store is
+/// busy, at once.
+const MOST_WAITING: usize = 4_096;
+
+/// A question that is carried together with others of its kind.
+pub(super) trait Batched: Sized + Send + Sync + 'static {
+    type Answer: Send + 'static;
+    /// What the statement is run on.
+    type On: Clone + Send + Sync + 'static;
+
+    /// As in metrics.
+    const KIND: &'static str;
+
+    /// Asks all of them at once: an answer for each, in their order, or the
+    /// reason why there is none for any.
+    fn carry(
+        on: &Self::On,
+        legal_entity: &LegalEntity,
+        questions: &[Self],
+    ) -> impl Future<Output = Result<Answers<Self>, StoreError>> + Send;
+}
+
+/// One answer a question, each good or bad for itself.
+pub(super) type Answers<Q> = Vec<Result<<Q as Batched>::Answer, StoreError>>;
+
+/// The questions of one kind. Cheap to clone.
+pub(super) struct Batches<Q: Batched> {
+    on: Q::On,
+    queues: Arc<Mutex<HashMap<LegalEntity, Queue<Q>>>>,
+    /// Turns, of which there are as many as batches may be under way.
+    turns: Arc<Semaphore>,
+}
+
+impl<Q: Batched> Clone for Batches<Q> {
+    fn clone(&self) -> Self {
+        Self {
+            on: self.on.clone(),
+            queues: Arc::clone(&self.queues),
+            turns: Arc::clone(&self.turns),
+        }
+    }
+}
+
+/// Those of one legal entity.
+struct Queue<Q: Batched> {
+    waiting: VecDeque<Waiting<Q>>,
+    carriers: usize,
+}
+
+impl<Q: Batched> Default for Queue<Q> {
+    fn default() -> Self {
+        Self {
+            waiting: VecDeque::new(),
+            carriers: 0,
+        }
+    }
+}
+
+struct Waiting<Q: Batched> {
+    question: Q,
+    asker: oneshot::Sender<Result<Q::Answer, Unanswered<Q>>>,
+}
+
+/// Why a batch had no answer for a question.
+enum Unanswered<Q> {
+    Failed(StoreError),
+    /// One of its neighbours, or it, cannot be answered: it is to be asked by
+    /// itself.
+    Alone(Q),
+}
+
+impl<Q: Batched> Batches<Q> {
+    /// Batches take their turns with those of every other kind.
+    pub(super) fn new(on: Q::On, turns: Arc<Semaphore>) -> Self {
+        Self {
+            on,
+            queues: Arc::default(),
+            turns,
+        }
+    }
+
+    /// Asks one question, in company or alone.
+    pub(super) async fn ask(
+        &self,
+        legal_entity: &LegalEntity,
+        question: Q,
+    ) -> Result<Q::Answer, StoreError> {
+        let (asker, answer) = oneshot::channel();
+        if self.join(legal_entity, Waiting { question, asker })? == Carriers::Wanted {
+            // Whoever asks may stop waiting; those who came along do not.
+            tokio::spawn(Carrier::of(self, legal_entity).carry());
+        }
+        match answer.await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(Unanswered::Failed(error))) => Err(error),
+            Ok(Err(Unanswered::Alone(question))) => self.ask_alone(legal_entity, question).await,
+            // The carrier ended in a panic.
+            Err(_) => Err(StoreError::Busy),
+        }
+    }
+
+    async fn ask_alone(
+        &self,
+        legal_entity: &LegalEntity,
+        question: Q,
+    ) -> Result<Q::Answer, StoreError> {
+        metrics::counter!("idlink_batches_parted_total", "kind" => Q::KIND).increment(1);
+        let answers = Q::carry(&self.on, legal_entity, &[question]).await?;
+        answers.into_iter().next().unwrap_or_else(missing)
+    }
+
+    /// Stands in the queue. The caller brings another carrier where one is
+    /// wanted.
+    fn join(
+        &self,
+        legal_entity: &LegalEntity,
+        waiting: Waiting<Q>,
+    ) -> Result<Carriers, StoreError> {
+        let mut queues = self.queues();
+        let queue = queues.entry(legal_entity.clone()).or_default();
+        if queue.waiting.len() >= MOST_WAITING {
+            return Err(StoreError::Busy);
+        }
+        queue.waiting.push_back(waiting);
+        if queue.carriers >= UNDER_WAY {
+            return Ok(Carriers::Enough);
+        }
+        queue.carriers += 1;
+        Ok(Carriers::Wanted)
+    }
+
+    /// Never held over an await; whoever panics with it leaves it whole.
+    fn queues(&self) -> MutexGuard<'_, HashMap<LegalEntity, Queue<Q>>> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A question that its batch forgot would be a mistake of ours.
+fn missing<T>() -> Result<T, StoreError> {
+    Err(StoreError::Corrupt("a batch with too few answers"))
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Carriers {
+    Enough,
+    Wanted,
+}
+
+/// Carries batches of one legal entity until nobody waits. Counted in its
+/// queue until it is dropped.
+struct Carrier<Q: Batched> {
+    batches: Batches<Q>,
+    legal_entity: LegalEntity,
+    is_counted: bool,
+}
+
+impl<Q: Batched> Carrier<Q> {
+    fn of(batches: &Batches<Q>, legal_entity: &LegalEntity) -> Self {
+        Self {
+            batches: batches.clone(),
+            legal_entity: legal_entity.clone(),
+            is_counted: true,
+        }
+    }
+
+    async fn carry(mut self) {
+        let turns = Arc::clone(&self.batches.turns);
+        // Taken anew each time: carriers of other entities have theirs in
+        // between. Nobody ever closes it.
+        while let Ok(turn) = turns.acquire().await {
+            let Some(batch) = self.take() else {
+                return;
+            };
+            self.carry_one(batch).await;
+            drop(turn);
+        }
+    }
+
+    /// Who waits now, and is still waited for. `None` ends this carrier: from
+    /// then on whoever comes brings another.
+    fn take(&mut self) -> Option<Vec<Waiting<Q>>> {
+        let mut queues = self.batches.queues();
+        let queue = queues.get_mut(&self.legal_entity)?;
+        let mut batch = Vec::with_capacity(queue.waiting.len().min(LARGEST));
+        while batch.len() < LARGEST
+            && let Some(waiting) = queue.waiting.pop_front()
+        {
+            if !waiting.asker.is_closed() {
+                batch.push(waiting);
+            }
+        }
+        if !batch.is_empty() {
+            return Some(batch);
+        }
+        self.is_counted = false;
+        queue.carriers -= 1;
+        if queue.carriers == 0 {
+            queues.remove(&self.legal_entity);
+        }
+        None
+    }
+
+    async fn carry_one(&self, batch: Vec<Waiting<Q>>) {
+        let (questions, askers): (Vec<_>, Vec<_>) = batch
+            .into_iter()
+            .map(|waiting| (waiting.question, waiting.asker))
+            .unzip();
+        count::<Q>(questions.len());
+        let carried = Q::carry(&self.batches.on, &self.legal_entity, &questions).await;
+        // An asker who has gone has nobody to be told.
+        match carried {
+            Ok(answers) => {
+                let answers = answers
+                    .into_iter()
+                    .map(Some)
+                    .chain(std::iter::repeat_with(|| None));
+                for (asker, answer) in askers.into_iter().zip(answers) {
+                    let answer = answer.unwrap_or_else(missing);
+                    let _ = asker.send(answer.map_err(Unanswered::Failed));
+                }
+            }
+            Err(error) if questions.len() > 1 && error.may_be_of_one() => {
+                for (asker, question) in askers.into_iter().zip(questions) {
+                    let _ = asker.send(Err(Unanswered::Alone(question)));
+                }
+            }
+            Err(error) => {
+                for asker in askers {
+                    let _ = asker.send(Err(Unanswered::Failed(error.clone())));
+                }
+            }
+        }
+    }
+}
+
+/// For one that is stopped in the middle of a batch.
+impl<Q: Batched> Drop for Carrier<Q> {
+    fn drop(&mut self) {
+        if !self.is_counted {
+            return;
+        }
+        let mut queues = self.batches.queues();
+        if let Some(queue) = queues.get_mut(&self.legal_entity) {
+            queue.carriers -= 1;
+            if queue.carriers == 0 {
+                // Whoever waits is told, instead of waiting for the next one.
+                queues.remove(&self.legal_entity);
+            }
+        }
+    }
+}
+
+fn count<Q: Batched>(questions: usize) {
+    metrics::counter!("idlink_batches_total", "kind" => Q::KIND).increment(1);
+    let questions = u64::try_from(questions).unwrap_or(u64::MAX);
+    metrics::counter!("idlink_batched_total", "kind" => Q::KIND).increment(questions);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures_util::future::join_all;
+    use tokio::sync::watch;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// A server that notes what it is asked, and answers once it may.
+    #[derive(Clone)]
+    struct Server {
+        asked: Arc<Mutex<Vec<(String, Vec<u32>)>>>,
+        opened: watch::Sender<bool>,
+    }
+
+    impl Server {
+        fn new(is_open: bool) -> Self {
+            Self {
+                asked: Arc::default(),
+                opened: watch::Sender::new(is_open),
+            }
+        }
+
+        fn open(&self) {
+            self.opened.send_replace(true);
+        }
+
+        fn asked(&self) -> Vec<(String, Vec<u32>)> {
+            self.asked.lock().unwrap().clone()
+        }
+
+        /// Waits until so many batches are under way.
+        async fn carries(&self, batches: usize) {
+            let carried = async {
+                while self.asked().len() < batches {
+                    tokio::task::yield_now().await;
+                }
+            };
+            timeout(Duration::from_secs(10), carried).await.unwrap();
+        }
+    }
+
+    struct Number(u32);
+
+    /// Spoils its batch.
+    const BAD: u32 = 1_000_013;
+    /// Spoils its own answer.
+    const ODD: u32 = 1_000_077;
+    const PANICS: u32 = 1_000_099;
+    /// Finds no server.
+    const LOST: u32 = 1_000_404;
+
+    impl Batched for Number {
+        type Answer = u32;
+        type On = Server;
+
+        const KIND: &'static str = "number";
+
+        async fn carry(
+            server: &Server,
+            legal_entity: &LegalEntity,
+            questions: &[Self],
+        ) -> Result<Answers<Self>, StoreError> {
+            let numbers: Vec<u32> = questions.iter().map(|number| number.0).collect();
+            let of_whom = legal_entity.as_str().to_owned();
+            server
+                .asked
+                .lock()
+                .unwrap()
+                .push((of_whom, numbers.clone()));
+            server
+                .opened
+                .subscribe()
+                .wait_for(|open| *open)
+                .await
+                .unwrap();
+            assert!(!numbers.contains(&PANICS), "as told");
+            if numbers.contains(&BAD) {
+                return Err(StoreError::Refused {
+                    code: "22021".to_owned(),
+                    constraint: String::new(),
+                });
+            }
+            if numbers.contains(&LOST) {
+                let reason = "closed".to_owned();
+                return Err(StoreError::Unreachable { reason });
+            }
+            let answer = |number: u32| match number {
+                ODD => Err(StoreError::Corrupt("odd")),
+                number => Ok(number + 1),
+            };
+            Ok(numbers.into_iter().map(answer).collect())
+        }
+    }
+
+    fn entity(code: &str) -> LegalEntity {
+        LegalEntity::parse(code).unwrap()
+    }
+
+    fn batches(server: &Server, turns: usize) -> Batches<Number> {
+        Batches::new(server.clone(), Arc::new(Semaphore::new(turns)))
+    }
+
+    /// Asks from a task of its own.
+    fn ask(
+        batches: &Batches<Number>,
+        of: &str,
+        number: u32,
+    ) -> tokio::task::JoinHandle<Result<u32, StoreError>> {
+        let (batches, of) = (batches.clone(), entity(of));
+        tokio::spawn(async move { batches.ask(&of, Number(number)).await })
+    }
+
+    #[tokio::test]
+    async fn whoever_comes_while_others_are_under_way_makes_the_next_batch() {
+        let server = Server::new(false);
+        let batches = batches(&server, 8);
+        let mut asked = Vec::new();
+        for number in 0..2 {
+            asked.push(ask(&batches, "USMF", number));
+            server.carries(asked.len()).await;
+        }
+        asked.extend((2..300).map(|number| ask(&batches, "USMF", number)));
+        while batches.queues()[&entity("USMF")].waiting.len() < 298 {
+            tokio::task::yield_now().await;
+        }
+        server.open();
+        for (number, asked) in (0..).zip(asked) {
+            assert_eq!(asked.await.unwrap().unwrap(), number + 1);
+        }
+        let sizes: Vec<_> = server
+            .asked()
+            .iter()
+            .map(|(_, batch)| batch.len())
+            .collect();
+        assert_eq!(sizes, [1, 1, 128, 128, 42]);
+        while !batches.queues().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn one_that_spoils_its_batch_fails_alone() {
+        let server = Server::new(false);
+        let batches = batches(&server, 1);
+        let first = ask(&batches, "USMF", 1);
+        server.carries(1).await;
+        let numbers = [2, BAD, 4, ODD];
+        let asked = numbers.map(|number| ask(&batches, "USMF", number));
+        while batches.queues()[&entity("USMF")].waiting.len() < 4 {
+            tokio::task::yield_now().await;
+        }
+        server.open();
+        assert_eq!(first.await.unwrap().unwrap(), 2);
+        let answers: Vec<_> = join_all(asked)
+            .await
+            .into_iter()
+            .map(|answer| answer.unwrap().map_err(|error| error.to_string()))
+            .collect();
+        assert_eq!(answers[0], Ok(3));
+        let refused = "the database refused a statement: SQLSTATE 22021";
+        assert_eq!(answers[1], Err(refused.to_owned()));
+        assert_eq!(answers[2], Ok(5));
+        let corrupt = "a stored value cannot be right: odd";
+        assert_eq!(answers[3], Err(corrupt.to_owned()));
+    }
+
+    #[tokio::test]
+    async fn what_concerns_all_is_told_to_all_and_asked_no_more() {
+        let server = Server::new(false);
+        let batches = batches(&server, 1);
+        let first = ask(&batches, "USMF", 1);
+        server.carries(1).await;
+        let asked = [2, LOST, 4].map(|number| ask(&batches, "USMF", number));
+        while batches.queues()[&entity("USMF")].waiting.len() < 3 {
+            tokio::task::yield_now().await;
+        }
+        server.open();
+        assert!(first.await.unwrap().is_ok());
+        for answer in join_all(asked).await {
+            assert!(matches!(
+                answer.unwrap(),
+                Err(StoreError::Unreachable { .. })
+            ));
+        }
+        assert_eq!(server.asked().len(), 2);
+        assert_eq!(batches.ask(&entity("USMF"), Number(7)).await.unwrap(), 8);
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_one_batch_and_no_more() {
+        let server = Server::new(true);
+        let batches = batches(&server, 1);
+        let ended = batches.ask(&entity("USMF"), Number(PANICS)).await;
+        assert!(matches!(ended, Err(StoreError::Busy)));
+        assert_eq!(batches.ask(&entity("USMF"), Number(1)).await.unwrap(), 2);
+    }
+
+    #[tokio::test]
+    async fn legal_entities_take_turns() {
+        let server = Server::new(false);
+        let batches = batches(&server, 1);
+        let mut asked = vec![ask(&batches, "LARGE", 1)];
+        server.carries(1).await;
+        asked.extend((2..500).map(|number| ask(&batches, "LARGE", number)));
+        asked.extend((0..20).map(|n| ask(&batches, &format!("SMALL{n}"), n)));
+        while batches.queues().len() < 21 {
+            tokio::task::yield_now().await;
+        }
+        server.open();
+        for asked in asked {
+            asked.await.unwrap().unwrap();
+        }
+        let carried = server.asked();
+        let last_small = carried.iter().rposition(|(of, _)| of.starts_with("SMALL"));
+        let last_large = carried.iter().rposition(|(of, _)| of == "LARGE");
+        assert!(last_small < last_large, "{carried:?}");
+        assert!(
+            carried
+                .iter()
+                .all(|(of, batch)| of == "LARGE" || batch.len() == 1)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_says_so_at_once() {
+        let server = Server::new(false);
+        let batches = batches(&server, 1);
+        let first = ask(&batches, "USMF", 1);
+        server.carries(1).await;
+        let most = u32::try_from(MOST_WAITING).unwrap();
+        let waiting: Vec<_> = (0..most).map(|n| ask(&batches, "USMF", 500 + n)).collect();
+        while batches.queues()[&entity("USMF")].waiting.len() < MOST_WAITING {
+            tokio::task::yield_now().await;
+        }
+        let more = batches.ask(&entity("USMF"), Number(2)).await;
+        assert!(matches!(more, Err(StoreError::Busy)));
+        server.open();
+        assert_eq!(first.await.unwrap().unwrap(), 2);
+        for asked in waiting {
+            asked.await.unwrap().unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_has_gone_is_not_asked_for() {
+        let server = Server::new(false);
+        let batches = batches(&server, 1);
+        let first = ask(&batches, "USMF", 1);
+        server.carries(1).await;
+        let gone = ask(&batches, "USMF", 2);
+        let stays = ask(&batches, "USMF", 3);
+        while batches.queues()[&entity("USMF")].waiting.len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        gone.abort();
+        assert!(gone.await.unwrap_err().is_cancelled());
+        server.open();
+        assert!(first.await.unwrap().is_ok());
+        assert_eq!(stays.await.unwrap().unwrap(), 4);
+        let carried: Vec<_> = server.asked().into_iter().map(|(_, batch)| batch).collect();
+        assert_eq!(carried, [vec![1], vec![3]]);
+    }
+}

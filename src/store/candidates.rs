@@ -1,0 +1,239 @@
+//! What sign-ups are decided on: the environment's switch, whom they could
+//! mean, and how old that is. For many sign-ups of a legal entity at once.
+
+use time::Duration;
+use tokio_postgres::Row;
+
+use super::batches::{Answers, Batched};
+use super::features::{AUTOMATIC_LINKING, Switch, read_switch};
+use super::session::Session;
+use super::{Sessions, Store, StoreError, Transaction, columns, feeds, pipelined};
+use crate::domain::customer::{Customer, CustomerType, LegalEntity};
+use crate::domain::email::{CANONICAL_VERSION, Email};
+use crate::domain::feed::Watermark;
+use crate::domain::identity::{Issuer, Provider};
+
+/// Which customers a sign-up could mean.
+pub struct Lookup<'a> {
+    pub legal_entity: &'a LegalEntity,
+    pub email: &'a Email,
+    pub customer_type: CustomerType,
+    /// Whose further identity it would be, to see who has one already.
+    pub issuer: &'a Issuer,
+    pub provider: &'a Provider,
+    /// Whether the age of the customers on file is part of the decision.
+    pub feed_max_age: Option<Duration>,
+}
+
+/// Whom a sign-up could mean, and how old the customers are among whom they
+/// were looked for.
+#[derive(Debug, Default)]
+pub struct Candidates {
+    pub found: Vec<Customer>,
+    /// Read before the customers and only where the site has a limit: what it
+    /// says has arrived is among them.
+    pub feed: Option<Watermark>,
+}
+
+/// What a sign-up asks the store, kept until others come along.
+pub(super) struct Sought(Option<Address>);
+
+/// Of a [`Lookup`], all but the legal entity.
+struct Address {
+    email: Email,
+    customer_type: CustomerType,
+    issuer: Issuer,
+    provider: Provider,
+    minds_age: bool,
+}
+
+impl Address {
+    fn of(lookup: &Lookup<'_>) -> Self {
+        Self {
+            email: lookup.email.clone(),
+            customer_type: lookup.customer_type,
+            issuer: lookup.issuer.clone(),
+            provider: lookup.provider.clone(),
+            minds_age: lookup.feed_max_age.is_some(),
+        }
+    }
+}
+
+impl Batched for Sought {
+    type Answer = (Switch, Candidates);
+    type On = Sessions;
+
+    const KIND: &'static str = "look-up";
+
+    async fn carry(
+        sessions: &Sessions,
+        legal_entity: &LegalEntity,
+        questions: &[Self],
+    ) -> Result<Answers<Self>, StoreError> {
+        let addresses: Vec<_> = questions
+            .iter()
+            .filter_map(|sought| sought.0.as_ref())
+            .collect();
+        let session = sessions.session().await?;
+        let (switch, (feed, found)) = pipelined!(
+            linking_switch(&session),
+            candidates(&session, legal_entity, &addresses)
+        )?;
+        session.give_back();
+        let mut found = found.into_iter();
+        let answer = |sought: &Self| {
+            let Some(address) = &sought.0 else {
+                return Ok((switch, Candidates::default()));
+            };
+            let feed = feed.filter(|_| address.minds_age);
+            let found = found
+                .next()
+                .unwrap_or(Err(StoreError::Corrupt("a look-up without an answer")))?;
+            Ok((switch, Candidates { found, feed }))
+        };
+        Ok(questions.iter().map(answer).collect())
+    }
+}
+
+/// Customers of one address, or what is wrong with one of them.
+type Found = Result<Vec<Customer>, StoreError>;
+
+/// The candidates of each address, exactly as `matching::decide` counts them.
+///
+/// Looked for one after the other in one statement: by both columns of the
+/// index whatever the planner knows of the table, and no further than three.
+/// From two on the decision is the same whoever the others are.
+///
+/// Who was merged into a candidate speaks through it, and so do their links.
+/// `OFFSET 0` has these found one customer at a time, a few, and the links never
+/// by the issuer, which may be everybody's.
+async fn candidates(
+    session: &Session,
+    legal_entity: &LegalEntity,
+    addresses: &[&Address],
+) -> Result<(Option<Watermark>, Vec<Found>), StoreError> {
+    const SQL: &str = "
+        SELECT asked.place, found.*,
+               EXISTS (
+                   WITH RECURSIVE absorbed AS (
+                       SELECT found.customer_id AS id
+                        UNION
+                       SELECT merged.customer_id
+                         FROM absorbed
+                        CROSS JOIN LATERAL (
+                              SELECT customer_id
+                                FROM customer
+                               WHERE customer.legal_entity = $1
+                                 AND customer.merged_into = absorbed.id
+                              OFFSET 0) AS merged)
+                   SELECT 1
+                     FROM absorbed
+                    CROSS JOIN LATERAL (
+                          SELECT issuer, provider
+                            FROM identity_link
+                           WHERE identity_link.legal_entity = $1
+                             AND identity_link.customer_id = absorbed.id
+                             AND identity_link.revoked_at IS NULL
+                          OFFSET 0) AS held
+                    WHERE held.issuer = asked.issuer
+                      AND held.provider = asked.provider) AS occupied
+          FROM unnest($2::text[], $3::boolean[], $4::text[], $5::text[]) WITH ORDINALITY
+               AS asked (email, is_b2b, issuer, provider, place)
+         CROSS JOIN LATERAL (
+               SELECT customer_id, customer_number, kind, is_b2b, state, email_origin
+                 FROM customer
+                WHERE customer.legal_entity = $1
+                  AND customer.email_canonical = asked.email
+                  AND customer.email_version = $6
+                  AND customer.is_b2b = asked.is_b2b
+                  AND customer.state = 'active'
+                  AND customer.kind = 'person'
+                  AND customer.email_origin IN ('imported', 'proven')
+                LIMIT 3) AS found";
+    if addresses.is_empty() {
+        return Ok((None, Vec::new()));
+    }
+    fn column<'a, T>(of: &[&'a Address], value: impl Fn(&'a Address) -> T) -> Vec<T> {
+        of.iter().map(|address| value(address)).collect()
+    }
+    let code = legal_entity.as_str();
+    let emails = column(addresses, |address| address.email.canonical());
+    let is_b2b = column(addresses, |address| columns::is_b2b(address.customer_type));
+    let issuers = column(addresses, |address| address.issuer.as_str());
+    let providers = column(addresses, |address| address.provider.as_str());
+    let feed = async {
+        match addresses.iter().any(|address| address.minds_age) {
+            true => feeds::read(session, legal_entity).await,
+            false => Ok(None),
+        }
+    };
+    let (feed, rows) = pipelined!(
+        feed,
+        session.query(
+            SQL,
+            &[
+                &code,
+                &emails,
+                &is_b2b,
+                &issuers,
+                &providers,
+                &CANONICAL_VERSION
+            ],
+        )
+    )?;
+    Ok((feed, sorted(&rows, addresses.len())?))
+}
+
+/// The customers of each of `places` addresses.
+fn sorted(rows: &[Row], places: usize) -> Result<Vec<Found>, StoreError> {
+    let mut found: Vec<Found> = Vec::with_capacity(places);
+    found.resize_with(places, || Ok(Vec::new()));
+    for row in rows {
+        let place: i64 = row.try_get("place")?;
+        let place = usize::try_from(place - 1).ok();
+        let of_place = place
+            .and_then(|place| found.get_mut(place))
+            .ok_or(StoreError::Corrupt("an answer to no look-up"))?;
+        match (&mut *of_place, columns::customer(row)) {
+            (Ok(customers), Ok(customer)) => customers.push(customer),
+            (Ok(_), Err(error)) => *of_place = Err(error),
+            (Err(_), _) => {}
+        }
+    }
+    Ok(found)
+}
+
+pub(super) async fn linking_switch(session: &Session) -> Result<Switch, StoreError> {
+    const SQL: &str = "SELECT enabled FROM feature WHERE name = $1";
+    let row = session.query_opt(SQL, &[&AUTOMATIC_LINKING]).await?;
+    Ok(match row {
+        Some(row) => read_switch(row.try_get(0)?),
+        None => Switch::Off,
+    })
+}
+
+impl Store {
+    /// What a sign-up of the legal entity is decided on, in one round trip
+    /// together with the others that ask now: the environment's switch and,
+    /// where there is an address to compare, the candidates.
+    pub async fn asked(
+        &self,
+        legal_entity: &LegalEntity,
+        lookup: Option<&Lookup<'_>>,
+    ) -> Result<(Switch, Candidates), StoreError> {
+        let sought = Sought(lookup.map(Address::of));
+        self.look_ups.ask(legal_entity, sought).await
+    }
+}
+
+impl Transaction {
+    pub async fn candidates(&self, lookup: &Lookup<'_>) -> Result<Candidates, StoreError> {
+        let address = Address::of(lookup);
+        let (feed, found) = candidates(&self.session, lookup.legal_entity, &[&address]).await?;
+        let found = found.into_iter().next();
+        Ok(Candidates {
+            found: found.unwrap_or(Err(StoreError::Corrupt("a look-up without an answer")))?,
+            feed,
+        })
+    }
+}
