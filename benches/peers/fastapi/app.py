@@ -105,7 +105,7 @@ async def user_flow(tenant: str, question: Question, request: Request, response:
             decision, refusal = "create", None
         attempt = uuid.uuid4()
         account = identity.issuerAssignedId or ""
-        key = "\0".join([question.step, question.client_id, account, email])
+        key = "\0".join([SITE, question.step, question.client_id, account, email])
         reference = f"{attempt.hex[:4]}-{attempt.hex[4:8]}".upper()
         await connection.execute(
             ATTEMPT,

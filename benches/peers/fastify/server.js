@@ -61,7 +61,7 @@ function decide(found) {
 async function remember(question, decided, found) {
   const id = randomUUID();
   const key = digest(
-    [question.step, question.client_id, question.account, question.email].join('\0'),
+    [env.SITE, question.step, question.client_id, question.account, question.email].join('\0'),
   );
   const reference = `${id.slice(0, 4)}-${id.slice(4, 8)}`.toUpperCase();
   await fastify.pg.query({
