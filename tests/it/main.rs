@@ -8,6 +8,7 @@
 
 mod architecture;
 mod bearer;
+mod bench;
 mod browser;
 mod callers;
 mod check;

@@ -64,8 +64,7 @@ impl<'a> Chart<'a> {
                     label: |run| with_spaces(run.requests_per_second.round() as u64),
                 },
                 Panel {
-                    title: "µs of processor for each: the service (dark) and PostgreSQL (light)"
-                        .to_owned(),
+                    title: "µs of processor for each: the service, then PostgreSQL".to_owned(),
                     runs,
                     parts: |run| [run.cpu_us_service.unwrap_or_default(), run.cpu_us_postgres],
                     label: |run| match run.cpu_us_service {

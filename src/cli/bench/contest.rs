@@ -91,14 +91,19 @@ impl Contender {
 
     /// Whether every answer was right.
     pub(super) fn verdict(&self) -> Result<(), BenchFailure> {
-        match self.errors.all() {
-            0 => Ok(()),
-            errors => Err(BenchFailure::Wrong {
-                what: self.service.name.to_owned(),
-                errors,
-                complaint: self.complaint.clone().unwrap_or_default(),
-            }),
-        }
+        verdict(self.service.name, self.errors, self.complaint.as_deref())
+    }
+}
+
+/// One answer that is wrong, or missing, makes everything worthless.
+fn verdict(what: &str, errors: Errors, complaint: Option<&str>) -> Result<(), BenchFailure> {
+    match errors.all() {
+        0 => Ok(()),
+        errors => Err(BenchFailure::Wrong {
+            what: what.to_owned(),
+            errors,
+            complaint: complaint.unwrap_or_default().to_owned(),
+        }),
     }
 }
 
@@ -165,6 +170,29 @@ impl Contest<'_> {
             callers,
             tls: self.certificate.is_some(),
             arrivals_per_second: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_error_of_any_kind_fails_the_bench() {
+        assert!(verdict("idlink", Errors::default(), None).is_ok());
+        let none = Errors::default();
+        for errors in [
+            Errors { wrong: 1, ..none },
+            Errors { refused: 1, ..none },
+            Errors { broken: 1, ..none },
+        ] {
+            let failure = verdict("idlink", errors, Some("question 7: nothing")).unwrap_err();
+            assert_eq!(
+                failure.to_string(),
+                "idlink: 1 of the answers were wrong or missing, so nothing of this counts; \
+                 the first: question 7: nothing"
+            );
         }
     }
 }

@@ -36,8 +36,9 @@ pub(super) enum Pace {
     /// So many a second arrive, answered or not. How long each took is counted
     /// from when it should have been sent.
     Open { per_second: f64 },
-    /// Each caller connects anew for every request.
-    Connecting { resumed: bool },
+    /// Each caller connects anew for every request, and offers to take up its
+    /// earlier session again or does not.
+    Connecting { again: bool },
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -97,6 +98,8 @@ pub(super) struct Outcome {
     pub(super) next: u64,
     /// Right answers of the warm-up.
     pub(super) warm_up_answers: u64,
+    /// Connections that took up an earlier session.
+    pub(super) resumed: u64,
 }
 
 #[derive(Debug, thiserror::Error)]

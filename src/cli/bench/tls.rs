@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::contest::{Contender, Contest, Timing};
 use super::failure::BenchFailure;
-use super::figures::{Round, Run, Setting};
+use super::figures::{Round, Run, Setting, rounded};
 use super::load::{Asking, Pace};
 use super::machine::Circumstances;
 use super::report::Report;
@@ -31,10 +31,12 @@ pub(super) struct TlsBench {
     json: bool,
 }
 
-/// Whole handshakes, and such that take up an earlier one.
+/// Callers that know nothing of an earlier session, and such that offer it. A
+/// server that asks for certificates takes none up again (`server/tls.rs`):
+/// how many were is a figure of its own.
 const KINDS: [(&str, Pace); 2] = [
-    ("full handshake", Pace::Connecting { resumed: false }),
-    ("resumed handshake", Pace::Connecting { resumed: true }),
+    ("new session", Pace::Connecting { again: false }),
+    ("session offered", Pace::Connecting { again: true }),
 ];
 
 impl TlsBench {
@@ -78,12 +80,17 @@ impl TlsBench {
         };
         say(format_args!("connecting"));
         let mut rounds: [Vec<Round>; 2] = Default::default();
+        let (mut resumed, mut answers) = (0_u64, 0_u64);
         for _ in 0..self.rounds {
             for ((_, pace), rounds) in KINDS.iter().zip(&mut rounds) {
                 let mut plan = idlink.plan(contest.certificate, self.callers, *pace, timing);
                 plan.authorization = "Basic bm9ib2R5Ong=".to_owned();
                 let measured = idlink.round(&plan, stage.processes()).await?;
                 rounds.push(Round::of(&measured));
+                if let Pace::Connecting { again: true } = pace {
+                    resumed += measured.outcome.resumed;
+                    answers += measured.outcome.answers;
+                }
             }
         }
         let memory = idlink.service.processes().peak_memory();
@@ -94,6 +101,8 @@ impl TlsBench {
             };
             report.runs.push(Run::of(setting, rounds, Some(memory)));
         }
+        let share = resumed as f64 / answers.max(1) as f64;
+        report.figures.insert("share_resumed", rounded(share));
         let verdict = idlink.verdict();
         idlink.service.stop().await;
         customers.store.close();

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use memchr::memmem;
-use rustls::ClientConfig;
 use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, HandshakeKind, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -53,14 +53,14 @@ impl Target {
             Some(file) => {
                 let certificate = CertificateDer::from_pem_file(file)
                     .map_err(|_| LoadError::Certificate(file.clone()))?;
-                let mut roots = rustls::RootCertStore::empty();
+                let mut roots = RootCertStore::empty();
                 roots.add(certificate)?;
                 let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
                 let mut config = ClientConfig::builder_with_provider(provider)
                     .with_protocol_versions(&[&rustls::version::TLS13])?
                     .with_root_certificates(roots)
                     .with_no_client_auth();
-                if plan.pace != (Pace::Connecting { resumed: true }) {
+                if plan.pace != (Pace::Connecting { again: true }) {
                     config.resumption = Resumption::disabled();
                 }
                 Some(TlsConnector::from(Arc::new(config)))
@@ -90,13 +90,12 @@ impl Target {
 }
 
 impl Connection {
-    /// Whether the handshake took up an earlier one. `None` without TLS.
-    pub(super) fn is_resumed(&self) -> Option<bool> {
+    /// Whether the handshake took up an earlier one.
+    pub(super) fn is_resumed(&self) -> bool {
         match &self.stream {
-            Stream::Plain(_) => None,
+            Stream::Plain(_) => false,
             Stream::Tls(stream) => {
-                let kind = stream.get_ref().1.handshake_kind();
-                Some(kind == Some(rustls::HandshakeKind::Resumed))
+                stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed)
             }
         }
     }
