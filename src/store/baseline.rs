@@ -1,5 +1,7 @@
 //! What imports are measured against: PostgreSQL's own tool, filling the same
-//! table with the same customers.
+//! table with the same customers. What the service is: [`lookups`].
+
+pub mod lookups;
 
 use std::io::Write;
 

@@ -9,6 +9,7 @@
 mod architecture;
 mod batching;
 mod bearer;
+mod bench;
 mod browser;
 mod callers;
 mod check;
