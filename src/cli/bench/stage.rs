@@ -26,7 +26,7 @@ use crate::store::embedded::{Durability, Embedded, Options};
 use crate::store::features::{AUTOMATIC_LINKING, Switch};
 use crate::store::imports::Feed;
 use crate::store::legal_entities::NumberFormat;
-use crate::store::{Limits, Store, StoreSettings};
+use crate::store::{Limits, Statements, Store, StoreSettings};
 
 /// For the service, pgbench with as many clients as there may be, and peers.
 const CONNECTIONS: u16 = 400;
@@ -252,6 +252,7 @@ fn open(server: &Embedded, database: &str) -> Result<Store, BenchFailure> {
         tls: None,
         connections: 4,
         limits: Limits::default(),
+        statements: Statements::default(),
     })?)
 }
 

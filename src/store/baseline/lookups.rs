@@ -1,7 +1,7 @@
 //! What the service is measured against while it answers: PostgreSQL's own
 //! load generator, sending the same statements.
 
-use super::super::{Store, StoreError};
+use super::super::{Store, StoreError, UNLIMITED};
 
 /// The statement by which the service finds the candidates of one sign-up.
 /// The peers that the service is measured against send the same file.
@@ -61,11 +61,11 @@ pub struct Recorded {
 impl Store {
     /// Writes settings that take effect when the server starts again.
     pub async fn set_up_for_load(&self) -> Result<(), StoreError> {
-        let connection = self.connection().await?;
+        let session = self.session().await?;
         for setting in SETTINGS {
-            connection.client()?.batch_execute(setting).await?;
+            session.batch_execute(setting).await?;
         }
-        connection.give_back();
+        session.give_back();
         Ok(())
     }
 
@@ -76,9 +76,9 @@ impl Store {
             "VACUUM (ANALYZE) customer",
             "CHECKPOINT",
         ];
-        let connection = self.connection().await?;
+        let session = self.session().await?;
         for statement in SQL {
-            connection.client()?.batch_execute(statement).await?;
+            session.batch_execute(statement).await?;
         }
         // Its time limits are not those of the pool: not given back.
         Ok(())
@@ -87,9 +87,9 @@ impl Store {
     /// Takes away all attempts. For databases that are there to be measured.
     pub async fn forget_attempts(&self) -> Result<(), StoreError> {
         const SQL: &str = "TRUNCATE sign_up_attempt";
-        let connection = self.connection().await?;
-        connection.client()?.batch_execute(SQL).await?;
-        connection.give_back();
+        let session = self.session().await?;
+        session.batch_execute(SQL).await?;
+        session.give_back();
         Ok(())
     }
 
@@ -99,10 +99,10 @@ impl Store {
             SELECT count(*)
               FROM sign_up_attempt
              WHERE site = $1";
-        let connection = self.connection().await?;
-        let client = connection.client()?;
-        client.batch_execute("SET statement_timeout = 0").await?;
-        let count: i64 = client.query_one(SQL, &[&site]).await?.try_get(0)?;
+        let tx = self.begin().await?;
+        tx.session.batch_execute(UNLIMITED).await?;
+        let count: i64 = tx.session.query_one(SQL, &[&site]).await?.try_get(0)?;
+        tx.commit().await?;
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
@@ -117,10 +117,10 @@ impl Store {
                    (SELECT count(*) FROM identity_link WHERE site = $1),
                    (SELECT count(*) FROM audit WHERE detail ->> 'site' = $1),
                    (SELECT count(*) FROM outbox WHERE payload ->> 'site' = $1)";
-        let connection = self.connection().await?;
-        let client = connection.client()?;
-        client.batch_execute("SET statement_timeout = 0").await?;
-        let row = client.query_one(SQL, &[&site]).await?;
+        let tx = self.begin().await?;
+        tx.session.batch_execute(UNLIMITED).await?;
+        let row = tx.session.query_one(SQL, &[&site]).await?;
+        tx.commit().await?;
         let count = |place: usize| -> Result<u64, StoreError> {
             let count: i64 = row.try_get(place)?;
             Ok(u64::try_from(count).unwrap_or_default())
