@@ -3,9 +3,11 @@
 //! A repeated member is refused wherever it stands: one program in the chain
 //! would take the first and another the last, and one of them is an address.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
+use serde::Deserialize;
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor,
 };
@@ -122,7 +124,7 @@ impl<'de> Visitor<'de> for Unambiguous {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let inside = self.inside()?;
         let mut seen = BTreeSet::new();
-        while let Some(name) = map.next_key::<String>()? {
+        while let Some(Name(name)) = map.next_key()? {
             if !seen.insert(name) {
                 return Err(A::Error::custom("repeated"));
             }
@@ -132,9 +134,12 @@ impl<'de> Visitor<'de> for Unambiguous {
     }
 }
 
+/// A member's name. Copied only where it is written with escapes.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
 
     use super::*;
 

@@ -1,6 +1,8 @@
 //! Logs, request ids and metrics. Nothing here, or below here, shows what a
 //! request holds: no path, query, header, body or address of a person.
 
+mod lines;
+
 use std::io::IsTerminal;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -18,6 +20,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 use uuid::Uuid;
 
+pub use lines::Keeper;
+use lines::Lines;
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 const DEFAULT_FILTER: &str = "warn,idlink=info";
@@ -32,26 +37,28 @@ const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Starts logging to standard error: text for a terminal, otherwise one JSON
 /// object a line. `IDLINK_LOG`, or else `RUST_LOG`, says what is logged.
-pub fn start_logs() {
+///
+/// A terminal is shown each line at once. Elsewhere plain lines are written
+/// together, until the keeper is dropped: keep it as long as there is work.
+pub fn start_logs() -> Keeper {
     let filter = ["IDLINK_LOG", "RUST_LOG"]
         .into_iter()
         .filter_map(|name| std::env::var(name).ok())
         .find_map(|text| EnvFilter::try_new(text).ok())
         .unwrap_or_else(|| EnvFilter::new(DEFAULT_FILTER));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let lines = if std::io::stderr().is_terminal() {
-        lines.boxed()
+    let layer = tracing_subscriber::fmt::layer();
+    let (layer, keeper) = if std::io::stderr().is_terminal() {
+        let layer = layer.with_writer(std::io::stderr).boxed();
+        (layer, Keeper::of_nothing())
     } else {
-        lines
-            .json()
-            .flatten_event(true)
-            .with_span_list(false)
-            .boxed()
+        let (lines, keeper) = Lines::for_reader(std::io::stderr());
+        let layer = layer.json().flatten_event(true).with_span_list(false);
+        (layer.with_writer(lines).boxed(), keeper)
     };
     // Only the first one of a process counts.
     let _ = tracing_subscriber::registry()
         .with(
-            lines
+            layer
                 .with_filter(FilterFn::new(is_discreet))
                 .with_filter(filter),
         )
@@ -61,6 +68,7 @@ pub fn start_logs() {
         let at = panic.location().map(ToString::to_string);
         tracing::error!(at, "a thread panicked");
     }));
+    keeper
 }
 
 /// Other crates trace headers, queries and statements; whatever the filter

@@ -33,22 +33,30 @@ impl Tracked {
 
     /// Runs `work` to its end. Returns `None` when it has not ended within
     /// `patience`; it goes on all the same.
-    pub async fn run<T: Send + 'static>(
+    ///
+    /// Begun at once and not an `async fn`, which would carry the work, that
+    /// is kilobytes of a transaction, through every future that waits for it.
+    pub fn run<T: Send + 'static>(
         &self,
         patience: Duration,
         work: impl Future<Output = T> + Send + 'static,
-    ) -> Option<T> {
+    ) -> impl Future<Output = Option<T>> {
+        // In a box: a task is moved several times before and after it runs.
+        let work = Box::pin(work);
         // Made inside the task: a timer belongs to the runtime that it is made
         // on, and the caller's may be a worker's, which ends earlier.
         let limited = async move { tokio::time::timeout(LONGEST_TASK, work).await };
         let task = self.tasks.spawn_on(limited, &self.runtime);
-        match tokio::time::timeout(patience, task).await {
-            Ok(Ok(Ok(done))) => Some(done),
-            Ok(Err(_panic)) => {
-                tracing::error!("a task ended in a panic");
-                None
+        let ended = tokio::time::timeout(patience, task);
+        async move {
+            match ended.await {
+                Ok(Ok(Ok(done))) => Some(done),
+                Ok(Err(_panic)) => {
+                    tracing::error!("a task ended in a panic");
+                    None
+                }
+                Ok(Ok(Err(_))) | Err(_) => None,
             }
-            Ok(Ok(Err(_))) | Err(_) => None,
         }
     }
 

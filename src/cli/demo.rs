@@ -99,7 +99,7 @@ impl DemoCommand {
             () = interrupts.next() => return Ok(()),
         };
         println!("{}", begun.words());
-        telemetry::start_logs();
+        let _log = telemetry::start_logs();
         interrupts.next().await;
         tokio::select! {
             stopped = begun.stop() => stopped,

@@ -112,7 +112,7 @@ impl EmulateCommand {
         let started = words::Started::of(&settings.tenant, loaded.as_ref(), made_up);
         let running = emulator::start(settings.tenant).await?;
         println!("{}", started.words(&running));
-        telemetry::start_logs();
+        let _log = telemetry::start_logs();
         tokio::select! {
             _ = stop.recv() => {}
             _ = terminate.recv() => {}

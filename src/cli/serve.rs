@@ -90,7 +90,7 @@ impl ServeCommand {
     pub(super) async fn run(self, context: &Context) -> Result<(), ServeError> {
         // First of all, so that a signal during the start is not lost.
         let mut signals = Signals::receive()?;
-        telemetry::start_logs();
+        let _log = telemetry::start_logs();
         allow_open_files();
         let settings = context.settings()?;
         if settings.directory.sites().next().is_none() {

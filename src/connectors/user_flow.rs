@@ -333,7 +333,9 @@ fn address<'a>(email: Option<&'a str>, identities: &'a [WireIdentity]) -> (Optio
     let mut said = email.into_iter().chain(sign_in_names);
     let canonical = |text| Email::parse(text).map(|email| email.canonical().to_owned());
     let first = said.next();
-    let agree = first.is_none_or(|first| said.all(|other| canonical(other) == canonical(first)));
+    let agree = first.is_none_or(|first| {
+        said.all(|other| other == first || canonical(other) == canonical(first))
+    });
     (first, agree)
 }
 

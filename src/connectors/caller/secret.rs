@@ -166,7 +166,7 @@ pub(super) fn single(headers: &HeaderMap, name: &HeaderName) -> Result<Vec<u8>, 
 /// time however many there are.
 #[derive(Clone)]
 pub(super) struct Hashed {
-    digest: [u8; 32],
+    digest: Digest,
     not_after: Option<OffsetDateTime>,
 }
 
@@ -199,15 +199,22 @@ impl Hashed {
     }
 }
 
+/// SHA-256 in words: comparing in constant time costs by the piece.
+type Digest = [u64; 4];
+
 /// Of parts that cannot be shifted into one another.
-fn digest_of(parts: &[&[u8]]) -> [u8; 32] {
+fn digest_of(parts: &[&[u8]]) -> Digest {
     let mut context = digest::Context::new(&digest::SHA256);
     for part in parts {
         context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
         context.update(part);
     }
-    let mut digest = [0; 32];
-    digest.copy_from_slice(context.finish().as_ref());
+    let mut digest = Digest::default();
+    let finished = context.finish();
+    let (words, _) = finished.as_ref().as_chunks();
+    for (word, bytes) in digest.iter_mut().zip(words) {
+        *word = u64::from_ne_bytes(*bytes);
+    }
     digest
 }
 
@@ -233,10 +240,10 @@ pub(super) fn judge(
 }
 
 /// Looks at every secret, wherever the right one stands.
-fn compare(known: &[Hashed], shown: [u8; 32], now: OffsetDateTime) -> Verdict {
+fn compare(known: &[Hashed], shown: Digest, now: OffsetDateTime) -> Verdict {
     let none = (Choice::from(0), Choice::from(0));
     let (valid, ended) = known.iter().fold(none, |(valid, ended), secret| {
-        let fits = secret.digest.ct_eq(&shown);
+        let fits = secret.digest[..].ct_eq(&shown[..]);
         let in_time = Choice::from(u8::from(secret.not_after.is_none_or(|end| now < end)));
         (valid | (fits & in_time), ended | (fits & !in_time))
     });
