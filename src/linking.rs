@@ -126,7 +126,7 @@ struct Ids {
 impl Ids {
     fn new() -> Self {
         Self {
-            attempt: Uuid::new_v4(),
+            attempt: Uuid::now_v7(),
             customer: CustomerId(Uuid::now_v7()),
             link: LinkId(Uuid::now_v7()),
             customer_change: ChangeIds::new(),

@@ -176,7 +176,7 @@ impl SignUps {
             return Asked::nothing();
         }
         let question = Arc::new(question);
-        let attempt_id = Uuid::new_v4();
+        let attempt_id = Uuid::now_v7();
         let mut outage = question.site.outage;
         let reason = match self.limits.admit(&question.tenant.name, &question.address) {
             Ok(admitted) => {

@@ -139,6 +139,18 @@ fn describe() {
         "Callers of connectors who were refused, by tenant, method and reason"
     );
     metrics::describe_counter!(
+        "idlink_batches_total",
+        "Statements that carried questions of one legal entity together, by kind"
+    );
+    metrics::describe_counter!(
+        "idlink_batched_total",
+        "Questions that were carried in them, by kind"
+    );
+    metrics::describe_counter!(
+        "idlink_batches_parted_total",
+        "Questions that were asked once more by themselves because their batch failed, by kind"
+    );
+    metrics::describe_counter!(
         "idlink_limited_total",
         "Questions put off because a limit was reached, by tenant and limit"
     );

@@ -376,7 +376,7 @@ async fn a_database_is_brought_up_to_date_through_it_by_two_at_once() {
     assert_eq!(
         told,
         [
-            "5 of 5 migrations applied\n",
+            "6 of 6 migrations applied\n",
             "the schema is up to date (5 migrations)\n"
         ]
     );
