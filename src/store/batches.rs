@@ -7,13 +7,19 @@
 //! entity, so that its statement stays inside one shard; every entity has a
 //! few batches under way, and all of them together a bounded number, which
 //! they take turns at: one that is asked much does not hold up the others.
+//!
+//! A batch that one of its questions may have spoilt is halved, and halved
+//! again, until the others have their answers. Whoever is left is asked for
+//! apart, where it keeps nobody waiting.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, oneshot};
+use tokio::time::timeout;
 
-use super::StoreError;
+use super::{Limits, StoreError};
 use crate::domain::customer::LegalEntity;
 
 /// Of one legal entity and kind. One is under way on the server while the next
@@ -48,12 +54,40 @@ pub(super) trait Batched: Sized + Send + Sync + 'static {
 /// One answer a question, each good or bad for itself.
 pub(super) type Answers<Q> = Vec<Result<<Q as Batched>::Answer, StoreError>>;
 
+/// A parameter that is an array: one value for each of `all`.
+pub(super) fn column<'a, T, V>(all: &'a [T], value: impl Fn(&'a T) -> V) -> Vec<V> {
+    all.iter().map(value).collect()
+}
+
 /// The questions of one kind. Cheap to clone.
 pub(super) struct Batches<Q: Batched> {
     on: Q::On,
     queues: Arc<Mutex<HashMap<LegalEntity, Queue<Q>>>>,
-    /// Turns, of which there are as many as batches may be under way.
+    bounds: Bounds,
+}
+
+/// What batches of all kinds share.
+#[derive(Clone)]
+pub(super) struct Bounds {
+    /// Of which there are as many as batches may be under way.
     turns: Arc<Semaphore>,
+    /// The same for questions that are asked for apart.
+    apart: Arc<Semaphore>,
+    /// For one statement with all that it may have to wait for. Beyond it the
+    /// connection is given up: its server may never answer.
+    limit: Duration,
+}
+
+impl Bounds {
+    /// Half of the connections, and a quarter for those that are apart; the
+    /// rest is for recordings and for everybody else.
+    pub(super) fn of(connections: usize, limits: &Limits) -> Self {
+        Self {
+            turns: Arc::new(Semaphore::new(connections.div_ceil(2))),
+            apart: Arc::new(Semaphore::new(connections.div_ceil(4))),
+            limit: limits.wait + limits.connect + 2 * limits.statement,
+        }
+    }
 }
 
 impl<Q: Batched> Clone for Batches<Q> {
@@ -61,7 +95,7 @@ impl<Q: Batched> Clone for Batches<Q> {
         Self {
             on: self.on.clone(),
             queues: Arc::clone(&self.queues),
-            turns: Arc::clone(&self.turns),
+            bounds: self.bounds.clone(),
         }
     }
 }
@@ -83,24 +117,24 @@ impl<Q: Batched> Default for Queue<Q> {
 
 struct Waiting<Q: Batched> {
     question: Q,
-    asker: oneshot::Sender<Result<Q::Answer, Unanswered<Q>>>,
+    asker: Asker<Q>,
 }
+
+type Asker<Q> = oneshot::Sender<Result<<Q as Batched>::Answer, Unanswered<Q>>>;
 
 /// Why a batch had no answer for a question.
 enum Unanswered<Q> {
     Failed(StoreError),
-    /// One of its neighbours, or it, cannot be answered: it is to be asked by
-    /// itself.
-    Alone(Q),
+    /// It has spoilt its batch, as it seems: it is to be asked for apart.
+    Apart(Q),
 }
 
 impl<Q: Batched> Batches<Q> {
-    /// Batches take their turns with those of every other kind.
-    pub(super) fn new(on: Q::On, turns: Arc<Semaphore>) -> Self {
+    pub(super) fn new(on: Q::On, bounds: Bounds) -> Self {
         Self {
             on,
             queues: Arc::default(),
-            turns,
+            bounds,
         }
     }
 
@@ -118,20 +152,39 @@ impl<Q: Batched> Batches<Q> {
         match answer.await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(Unanswered::Failed(error))) => Err(error),
-            Ok(Err(Unanswered::Alone(question))) => self.ask_alone(legal_entity, question).await,
+            Ok(Err(Unanswered::Apart(question))) => self.ask_apart(legal_entity, question).await,
             // The carrier ended in a panic.
             Err(_) => Err(StoreError::Busy),
         }
     }
 
-    async fn ask_alone(
+    async fn ask_apart(
         &self,
         legal_entity: &LegalEntity,
         question: Q,
     ) -> Result<Q::Answer, StoreError> {
         metrics::counter!("idlink_batches_parted_total", "kind" => Q::KIND).increment(1);
-        let answers = Q::carry(&self.on, legal_entity, &[question]).await?;
+        // Nobody ever closes it.
+        let _place = self.bounds.apart.acquire().await;
+        let answers = self.carry(legal_entity, &[question]).await?;
         answers.into_iter().next().unwrap_or_else(missing)
+    }
+
+    /// A carry that does not end is dropped, and its connection with it.
+    async fn carry(
+        &self,
+        legal_entity: &LegalEntity,
+        questions: &[Q],
+    ) -> Result<Answers<Q>, StoreError> {
+        let carried = timeout(
+            self.bounds.limit,
+            Q::carry(&self.on, legal_entity, questions),
+        );
+        carried.await.unwrap_or_else(|_| {
+            Err(StoreError::Unreachable {
+                reason: "a statement was not answered".to_owned(),
+            })
+        })
     }
 
     /// Stands in the queue. The caller brings another carrier where one is
@@ -189,14 +242,14 @@ impl<Q: Batched> Carrier<Q> {
     }
 
     async fn carry(mut self) {
-        let turns = Arc::clone(&self.batches.turns);
+        let turns = Arc::clone(&self.batches.bounds.turns);
         // Taken anew each time: carriers of other entities have theirs in
         // between. Nobody ever closes it.
         while let Ok(turn) = turns.acquire().await {
             let Some(batch) = self.take() else {
                 return;
             };
-            self.carry_one(batch).await;
+            self.carry_batch(batch).await;
             drop(turn);
         }
     }
@@ -225,37 +278,58 @@ impl<Q: Batched> Carrier<Q> {
         None
     }
 
-    async fn carry_one(&self, batch: Vec<Waiting<Q>>) {
-        let (questions, askers): (Vec<_>, Vec<_>) = batch
-            .into_iter()
-            .map(|waiting| (waiting.question, waiting.asker))
-            .unzip();
-        count::<Q>(questions.len());
-        let carried = Q::carry(&self.batches.on, &self.legal_entity, &questions).await;
-        // An asker who has gone has nobody to be told.
-        match carried {
-            Ok(answers) => {
-                let answers = answers
-                    .into_iter()
-                    .map(Some)
-                    .chain(std::iter::repeat_with(|| None));
-                for (asker, answer) in askers.into_iter().zip(answers) {
-                    let answer = answer.unwrap_or_else(missing);
-                    let _ = asker.send(answer.map_err(Unanswered::Failed));
+    /// The batch, or what is left of it, half by half.
+    async fn carry_batch(&self, batch: Vec<Waiting<Q>>) {
+        let is_alone = batch.len() == 1;
+        let mut parts = vec![batch];
+        while let Some(part) = parts.pop() {
+            let (questions, askers): (Vec<_>, Vec<_>) = part
+                .into_iter()
+                .map(|waiting| (waiting.question, waiting.asker))
+                .unzip();
+            count::<Q>(questions.len());
+            match self.batches.carry(&self.legal_entity, &questions).await {
+                Ok(answers) => answer(askers, answers),
+                Err(error) if !is_alone && error.may_be_of_one() => {
+                    let mut waiting = questions
+                        .into_iter()
+                        .zip(askers)
+                        .map(|(question, asker)| Waiting { question, asker })
+                        .collect();
+                    halve(&mut waiting, &mut parts);
                 }
-            }
-            Err(error) if questions.len() > 1 && error.may_be_of_one() => {
-                for (asker, question) in askers.into_iter().zip(questions) {
-                    let _ = asker.send(Err(Unanswered::Alone(question)));
-                }
-            }
-            Err(error) => {
-                for asker in askers {
-                    let _ = asker.send(Err(Unanswered::Failed(error.clone())));
+                Err(error) => {
+                    for asker in askers {
+                        let _ = asker.send(Err(Unanswered::Failed(error.clone())));
+                    }
                 }
             }
         }
     }
+}
+
+/// Tells each its answer. An asker who has gone has nobody to be told.
+fn answer<Q: Batched>(askers: Vec<Asker<Q>>, answers: Answers<Q>) {
+    let answers = answers.into_iter().map(Some);
+    let answers = answers.chain(std::iter::repeat_with(|| None));
+    for (asker, answer) in askers.into_iter().zip(answers) {
+        let answer = answer.unwrap_or_else(missing);
+        let _ = asker.send(answer.map_err(Unanswered::Failed));
+    }
+}
+
+/// Puts both halves among `parts`; one that cannot be halved is sent away to
+/// be asked for apart.
+fn halve<Q: Batched>(spoilt: &mut Vec<Waiting<Q>>, parts: &mut Vec<Vec<Waiting<Q>>>) {
+    if spoilt.len() == 1 {
+        for Waiting { question, asker } in spoilt.drain(..) {
+            let _ = asker.send(Err(Unanswered::Apart(question)));
+        }
+        return;
+    }
+    let second = spoilt.split_off(spoilt.len() / 2);
+    parts.push(second);
+    parts.push(std::mem::take(spoilt));
 }
 
 /// For one that is stopped in the middle of a batch.
@@ -383,7 +457,7 @@ mod tests {
     }
 
     fn batches(server: &Server, turns: usize) -> Batches<Number> {
-        Batches::new(server.clone(), Arc::new(Semaphore::new(turns)))
+        Batches::new(server.clone(), Bounds::of(2 * turns, &Limits::default()))
     }
 
     /// Asks from a task of its own.
@@ -430,9 +504,9 @@ mod tests {
         let batches = batches(&server, 1);
         let first = ask(&batches, "USMF", 1);
         server.carries(1).await;
-        let numbers = [2, BAD, 4, ODD];
+        let numbers = [2, BAD, 4, ODD, 5, 6, 7, 8];
         let asked = numbers.map(|number| ask(&batches, "USMF", number));
-        while batches.queues()[&entity("USMF")].waiting.len() < 4 {
+        while batches.queues()[&entity("USMF")].waiting.len() < numbers.len() {
             tokio::task::yield_now().await;
         }
         server.open();
@@ -448,6 +522,36 @@ mod tests {
         assert_eq!(answers[2], Ok(5));
         let corrupt = "a stored value cannot be right: odd";
         assert_eq!(answers[3], Err(corrupt.to_owned()));
+        assert_eq!(answers[4..], [Ok(6), Ok(7), Ok(8), Ok(9)]);
+        let sizes: Vec<_> = server
+            .asked()
+            .iter()
+            .map(|(_, batch)| batch.len())
+            .collect();
+        assert_eq!(sizes, [1, 8, 4, 2, 1, 1, 2, 4, 1], "the last one apart");
+    }
+
+    /// With a clock that moves only when everybody waits for it.
+    #[tokio::test(start_paused = true)]
+    async fn whoever_comes_alone_waits_for_no_timer() {
+        let server = Server::new(true);
+        let batches = batches(&server, 1);
+        let begun = tokio::time::Instant::now();
+        for number in 0..10 {
+            let answer = batches.ask(&entity("USMF"), Number(number)).await;
+            assert_eq!(answer.unwrap(), number + 1);
+        }
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_never_answers_is_given_up() {
+        let server = Server::new(false);
+        let batches = batches(&server, 1);
+        let stuck = batches.ask(&entity("USMF"), Number(1)).await;
+        assert!(matches!(stuck, Err(StoreError::Unreachable { .. })));
+        server.open();
+        assert_eq!(batches.ask(&entity("USMF"), Number(2)).await.unwrap(), 3);
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@
 use time::Duration;
 use tokio_postgres::Row;
 
-use super::batches::{Answers, Batched};
+use super::batches::{Answers, Batched, column};
 use super::features::{AUTOMATIC_LINKING, Switch, read_switch};
 use super::session::Session;
 use super::{Sessions, Store, StoreError, Transaction, columns, feeds, pipelined};
@@ -36,10 +36,10 @@ pub struct Candidates {
 }
 
 /// What a sign-up asks the store, kept until others come along.
-pub(super) struct Sought(Option<Address>);
+pub(super) struct Sought(Option<Wanted>);
 
 /// Of a [`Lookup`], all but the legal entity.
-struct Address {
+struct Wanted {
     email: Email,
     customer_type: CustomerType,
     issuer: Issuer,
@@ -47,7 +47,7 @@ struct Address {
     minds_age: bool,
 }
 
-impl Address {
+impl Wanted {
     fn of(lookup: &Lookup<'_>) -> Self {
         Self {
             email: lookup.email.clone(),
@@ -101,8 +101,8 @@ type Found = Result<Vec<Customer>, StoreError>;
 /// The candidates of each address, exactly as `matching::decide` counts them.
 ///
 /// Looked for one after the other in one statement: by both columns of the
-/// index whatever the planner knows of the table, and no further than three.
-/// From two on the decision is the same whoever the others are.
+/// index also where the planner knows nothing of the table yet, and no further
+/// than three. From two on the decision is the same whoever the others are.
 ///
 /// Who was merged into a candidate speaks through it, and so do their links.
 /// `OFFSET 0` has these found one customer at a time, a few, and the links never
@@ -110,7 +110,7 @@ type Found = Result<Vec<Customer>, StoreError>;
 async fn candidates(
     session: &Session,
     legal_entity: &LegalEntity,
-    addresses: &[&Address],
+    addresses: &[&Wanted],
 ) -> Result<(Option<Watermark>, Vec<Found>), StoreError> {
     const SQL: &str = "
         SELECT asked.place, found.*,
@@ -153,9 +153,6 @@ async fn candidates(
     if addresses.is_empty() {
         return Ok((None, Vec::new()));
     }
-    fn column<'a, T>(of: &[&'a Address], value: impl Fn(&'a Address) -> T) -> Vec<T> {
-        of.iter().map(|address| value(address)).collect()
-    }
     let code = legal_entity.as_str();
     let emails = column(addresses, |address| address.email.canonical());
     let is_b2b = column(addresses, |address| columns::is_b2b(address.customer_type));
@@ -181,11 +178,11 @@ async fn candidates(
             ],
         )
     )?;
-    Ok((feed, sorted(&rows, addresses.len())?))
+    Ok((feed, dealt(&rows, addresses.len())?))
 }
 
-/// The customers of each of `places` addresses.
-fn sorted(rows: &[Row], places: usize) -> Result<Vec<Found>, StoreError> {
+/// To each of `places` addresses its customers.
+fn dealt(rows: &[Row], places: usize) -> Result<Vec<Found>, StoreError> {
     let mut found: Vec<Found> = Vec::with_capacity(places);
     found.resize_with(places, || Ok(Vec::new()));
     for row in rows {
@@ -221,14 +218,14 @@ impl Store {
         legal_entity: &LegalEntity,
         lookup: Option<&Lookup<'_>>,
     ) -> Result<(Switch, Candidates), StoreError> {
-        let sought = Sought(lookup.map(Address::of));
+        let sought = Sought(lookup.map(Wanted::of));
         self.look_ups.ask(legal_entity, sought).await
     }
 }
 
 impl Transaction {
     pub async fn candidates(&self, lookup: &Lookup<'_>) -> Result<Candidates, StoreError> {
-        let address = Address::of(lookup);
+        let address = Wanted::of(lookup);
         let (feed, found) = candidates(&self.session, lookup.legal_entity, &[&address]).await?;
         let found = found.into_iter().next();
         Ok(Candidates {

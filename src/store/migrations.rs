@@ -25,7 +25,8 @@ pub async fn apply(client: &Client) -> Result<usize, StoreError> {
         SET LOCAL lock_timeout = '30s';
         SET LOCAL idle_in_transaction_session_timeout = '30s';
         SET LOCAL synchronous_commit = on;
-        SELECT pg_advisory_xact_lock(7316295141)";
+        SELECT pg_advisory_xact_lock(7316295141);
+        SET LOCAL lock_timeout = '2s'";
     client.batch_execute(BEGIN).await?;
     let report = embedded::migrations::runner()
         .run_async(&mut UnderWay(client))

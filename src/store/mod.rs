@@ -32,16 +32,14 @@ pub mod reviews;
 mod session;
 mod sessions;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::PoolError;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 
-use batches::Batches;
+use batches::{Batches, Bounds};
 use candidates::Sought;
 use param::Param;
 use remember::{First, Repeated};
@@ -94,7 +92,7 @@ impl Default for Limits {
 pub enum StoreError {
     #[error("the database cannot be reached: {reason}")]
     Unreachable { reason: String },
-    #[error("no database connection became free in time")]
+    #[error("the database is busy: no connection, or no place before it, became free in time")]
     Busy,
     #[error(
         "the database refused a statement: SQLSTATE {code}{}{}",
@@ -158,12 +156,14 @@ impl StoreError {
 
     /// Whether one of several things that a statement was about may be the
     /// reason, so that the others succeed without it: data that nobody can
-    /// store, a row that somebody holds.
+    /// store, a row that somebody holds, a question that takes too long.
     fn may_be_of_one(&self) -> bool {
         match self {
             Self::Refused { code, .. } => {
                 let class = code.get(..2).unwrap_or_default();
-                matches!(class, "22" | "23" | "40") || code == SqlState::LOCK_NOT_AVAILABLE.code()
+                matches!(class, "22" | "23" | "40")
+                    || code == SqlState::LOCK_NOT_AVAILABLE.code()
+                    || code == SqlState::QUERY_CANCELED.code()
             }
             Self::Corrupt(_) => true,
             Self::Unreachable { .. } | Self::Busy | Self::Migration(_) | Self::Pooled(_) => false,
@@ -186,12 +186,12 @@ impl StoreError {
     }
 }
 
-/// Serialization failure, deadlock, lock not available, unique violation, too
-/// many connections, and everything that a dying or restarting server says.
+/// Serialization failure, deadlock, lock not available, unique violation, and
+/// everything that a dying or restarting server says.
 fn is_passing(code: &str) -> bool {
     matches!(
         code,
-        "40001" | "40P01" | "55P03" | "23505" | "53300" | "57P01" | "57P02" | "57P03" | "25006"
+        "40001" | "40P01" | "55P03" | "23505" | "57P01" | "57P02" | "57P03" | "25006"
     ) || code.starts_with("08")
 }
 
@@ -240,13 +240,12 @@ pub struct Store {
 impl Store {
     /// Makes the pool; nothing is connected before the first question.
     pub fn new(settings: StoreSettings) -> Result<Self, StoreError> {
-        // The rest of the pool is for recordings and for everybody else.
-        let turns = Arc::new(Semaphore::new(settings.connections.div_ceil(2)));
+        let bounds = Bounds::of(settings.connections, &settings.limits);
         let sessions = Sessions::new(settings)?;
         Ok(Self {
-            look_ups: Batches::new(sessions.clone(), Arc::clone(&turns)),
-            attempts: Batches::new(sessions.clone(), Arc::clone(&turns)),
-            repeated: Batches::new(sessions.clone(), turns),
+            look_ups: Batches::new(sessions.clone(), bounds.clone()),
+            attempts: Batches::new(sessions.clone(), bounds.clone()),
+            repeated: Batches::new(sessions.clone(), bounds),
             sessions,
         })
     }

@@ -1,19 +1,20 @@
 //! Attempts are written down: those of a legal entity that end together in one
 //! statement.
 //!
-//! Nearly every attempt is the first of its key. Those are inserted without
-//! waiting for anybody's lock; what was asked before, here or at another
-//! instance, is left out of that statement and written by the next one, which
-//! may have to wait for a row.
+//! Nearly every attempt is the first of its key. Those are inserted; what was
+//! asked before, here or at another instance, is left out of that statement
+//! and written by the next one. Neither waits long for a row that somebody is
+//! writing: its batch is better parted from it.
 
 use std::sync::Arc;
 
-use futures_util::future::{join, join_all};
+use futures_util::future::join_all;
 use time::{Duration, OffsetDateTime};
+use tokio::task::coop::unconstrained;
 use uuid::Uuid;
 
 use super::attempts::{AttemptRow, Decided, Said, spell_address};
-use super::batches::{Answers, Batched};
+use super::batches::{Answers, Batched, column};
 use super::session::Session;
 use super::{Sessions, Store, StoreError, Transaction, columns, pipelined};
 use crate::domain::answer::Refusal;
@@ -169,9 +170,10 @@ impl Batched for First {
         questions: &[Self],
     ) -> Result<Answers<Self>, StoreError> {
         let merged = merged(questions.iter().map(|first| &first.0));
-        let session = sessions.session().await?;
-        let inserted = insert(&session, legal_entity, &merged).await?;
-        session.give_back();
+        let inserted = hurried(sessions, async |session| {
+            insert(session, legal_entity, &merged).await
+        })
+        .await?;
         let opened: Vec<_> = merged
             .iter()
             .map(|merged| match inserted.contains(&merged.line.attempt_id) {
@@ -243,11 +245,6 @@ async fn insert(
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-/// A parameter that is an array: one value for each of `all`.
-fn column<'a, T, V>(all: &'a [T], value: impl Fn(&'a T) -> V) -> Vec<V> {
-    all.iter().map(value).collect()
-}
-
 /// The different sorts, and for each line its place among them, from 1 as in
 /// arrays.
 fn sorts<'a>(merged: &[Merged<'a>]) -> (Vec<&'a Sort>, Vec<i32>) {
@@ -287,7 +284,15 @@ impl Batched for Repeated {
                 session.give_back();
                 vec![reference]
             }
-            several => write_together(sessions, legal_entity, several).await?,
+            several => {
+                let write = async |session: &Session| {
+                    let lines = several.iter();
+                    let written = join_all(lines.map(|one| write(session, legal_entity, one)));
+                    // The first one that failed took the others with it.
+                    written.await.into_iter().collect()
+                };
+                hurried(sessions, write).await?
+            }
         };
         let answer = |repeated: &Self| {
             let reference = of_key(&repeated.0.key, &merged, &references);
@@ -297,25 +302,25 @@ impl Batched for Repeated {
     }
 }
 
-/// In one transaction, for the sake of its one commit. Whoever holds one of
-/// the rows holds up all: soon they are better written one by one.
-async fn write_together(
+/// In one transaction and one round trip, and without patience: whoever holds
+/// one of the rows holds up all.
+async fn hurried<T>(
     sessions: &Sessions,
-    legal_entity: &LegalEntity,
-    several: &[Merged<'_>],
-) -> Result<Vec<Reference>, StoreError> {
+    write: impl AsyncFnOnce(&Session) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
     let transaction = sessions.begin().await?;
     let session = &transaction.session;
-    let (hurried, written) = join(
-        session.batch_execute("SET LOCAL lock_timeout = '50ms'"),
-        join_all(several.iter().map(|one| write(session, legal_entity, one))),
-    )
-    .await;
-    hurried?;
-    // The first one that failed took the others with it.
-    let references = written.into_iter().collect::<Result<_, _>>()?;
-    transaction.commit().await?;
-    Ok(references)
+    // Sent in one go and in this order, however many statements there are.
+    let ((), written, ()) = unconstrained(async {
+        pipelined!(
+            session.batch_execute("SET LOCAL lock_timeout = '50ms'"),
+            write(session),
+            session.batch_execute("COMMIT"),
+        )
+    })
+    .await?;
+    transaction.session.give_back();
+    Ok(written)
 }
 
 /// Writes an attempt, or what has become of it when the same question was
