@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use time::OffsetDateTime;
@@ -30,6 +31,9 @@ use crate::store::{Limits, Statements, Store, StoreSettings};
 
 /// For the service, pgbench with as many clients as there may be, and peers.
 const CONNECTIONS: u16 = 400;
+
+/// Whoever measures after that is told by their figures.
+const LONGEST_TIDYING: Duration = Duration::from_secs(300);
 
 /// Where a bench keeps what it needs.
 pub(super) struct Folder {
@@ -166,6 +170,7 @@ impl Stage {
             File::create(&done).map_err(|source| BenchFailure::File { path: done, source })?;
         }
         store.settle_down().await?;
+        wait_for_quiet(&store).await?;
         Ok(Customers {
             population,
             database,
@@ -217,7 +222,7 @@ impl Stage {
         }
         fs::remove_file(&path).map_err(at)?;
         say(format_args!("tidying up"));
-        store.tidy_customers().await?;
+        store.tidy_up().await?;
         Ok(())
     }
 
@@ -244,6 +249,15 @@ impl Stage {
 
 fn legal_entity() -> Result<LegalEntity, BenchFailure> {
     LegalEntity::parse(LEGAL_ENTITY).ok_or(BenchFailure::LegalEntity)
+}
+
+/// What the server does of its own accord after a load would be measured, too.
+async fn wait_for_quiet(store: &Store) -> Result<(), BenchFailure> {
+    let until = Instant::now() + LONGEST_TIDYING;
+    while store.is_tidying_up().await? && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    Ok(())
 }
 
 fn open(server: &Embedded, database: &str) -> Result<Store, BenchFailure> {

@@ -69,11 +69,12 @@ impl Store {
         Ok(())
     }
 
-    /// Tidies the customers up as the database would itself in time.
-    pub async fn tidy_customers(&self) -> Result<(), StoreError> {
+    /// Tidies up after a load as the database would itself in time, while
+    /// somebody measures: all tables, those that the load went through, too.
+    pub async fn tidy_up(&self) -> Result<(), StoreError> {
         const SQL: [&str; 3] = [
             "SET statement_timeout = 0",
-            "VACUUM (ANALYZE) customer",
+            "VACUUM (ANALYZE)",
             "CHECKPOINT",
         ];
         let session = self.session().await?;
@@ -82,6 +83,18 @@ impl Store {
         }
         // Its time limits are not those of the pool: not given back.
         Ok(())
+    }
+
+    /// Whether the server is tidying something up of its own accord.
+    pub async fn is_tidying_up(&self) -> Result<bool, StoreError> {
+        const SQL: &str = "
+            SELECT EXISTS (SELECT 1
+                             FROM pg_stat_activity
+                            WHERE backend_type = 'autovacuum worker')";
+        let connection = self.connection().await?;
+        let found = connection.client()?.query_one(SQL, &[]).await?;
+        connection.give_back();
+        Ok(found.try_get(0)?)
     }
 
     /// Takes away all attempts. For databases that are there to be measured.

@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_read_once_all_of_it_is_there() {
-        assert_eq!(parse(ANSWER).unwrap(), Some((200, 43, 45)));
+        assert_eq!(parse(ANSWER).unwrap(), Some((200, 44, 46)));
         for end in 0..ANSWER.len() {
             assert_eq!(parse(&ANSWER[..end]).unwrap(), None, "{end}");
         }
