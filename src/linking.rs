@@ -7,23 +7,21 @@
 //! identifiers are made once a request, locks are taken in the order address,
 //! customer, link, and a repeated run finds what the first one left.
 
+mod enforce;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::domain::answer::{Refusal, Refused};
-use crate::domain::customer::{
-    AddressOrigin, Customer, CustomerId, CustomerKind, CustomerNumber, CustomerOrigin,
-    CustomerState,
-};
+use crate::domain::customer::{CustomerId, CustomerNumber};
 use crate::domain::feed::Freshness;
 use crate::domain::identity::{Identity, Provider};
-use crate::domain::link::{LinkId, LinkStatus, Room, room, standing};
-use crate::domain::matching::{Decision, NewCustomer, decide};
+use crate::domain::link::{LinkId, LinkStatus, standing};
+use crate::domain::matching::{Decision, decide};
 use crate::domain::reference::Reference;
 use crate::domain::request_id::RequestId;
 use crate::domain::site::{Mode, Site, Stage};
@@ -31,12 +29,13 @@ use crate::domain::trust::Address;
 use crate::limits::{Admitted, Limits};
 use crate::sign_up::{LONGEST_SIGN_UP, Step, attempt_key, correlated_key};
 use crate::store::attempts::{AttemptRow, Decided, Earlier, Said};
-use crate::store::audit::{Change, ChangeIds};
+use crate::store::audit::ChangeIds;
 use crate::store::candidates::{Candidates, Lookup};
-use crate::store::customers::{CustomerRow, Held};
+use crate::store::customers::Held;
 use crate::store::features::Switch;
-use crate::store::links::{Basis, LinkRow, StandingLink};
-use crate::store::{Store, StoreError, Transaction, Tries};
+use crate::store::legal_entities::NUMBERS_TRIED;
+use crate::store::links::StandingLink;
+use crate::store::{Store, StoreError, Tries};
 use crate::tracked::Tracked;
 
 /// A link younger than this is written to before it is answered from: the row
@@ -243,6 +242,8 @@ enum Run {
     /// Somebody changed what was read before it was locked, or linked the
     /// identity meanwhile: the next run sees it.
     Overtaken,
+    /// Somebody has the number that was drawn: the next run draws another.
+    NumberTaken(StoreError),
 }
 
 async fn record_until(
@@ -253,6 +254,7 @@ async fn record_until(
     until: Instant,
 ) -> Result<Outcome, StoreError> {
     let mut tries = Tries::until(until);
+    let mut numbers = 0;
     loop {
         let now = OffsetDateTime::now_utc();
         let run = match evidence {
@@ -266,6 +268,12 @@ async fn record_until(
             Ok(Run::Done(outcome)) => return Ok(outcome),
             Ok(Run::Overtaken) if Instant::now() < until => {}
             Ok(Run::Overtaken) => return Err(StoreError::Busy),
+            Ok(Run::NumberTaken(error)) => {
+                numbers += 1;
+                if numbers == NUMBERS_TRIED || Instant::now() >= until {
+                    return Err(error);
+                }
+            }
             Err(error) => tries.another(error).await?,
         }
     }
@@ -283,7 +291,7 @@ async fn record_once(
         Standing::Free(Switch::On) => match recording.site.mode {
             Mode::Off => Ok(Run::Done(Outcome::NotLinked)),
             Mode::Observe => observe(store, recording, ids, now).await,
-            Mode::Enforce => enforce(store, recording, ids, now).await,
+            Mode::Enforce => enforce::enforce(store, recording, ids, now).await,
         },
     }
 }
@@ -364,11 +372,9 @@ async fn stand_by(
         return Ok(Standing::Free(switch));
     };
     if now - link.created_at < YOUNG || now - link.last_seen_at > SEEN_LATELY {
-        let transaction = store.begin().await?;
-        let held = transaction
+        let held = store
             .touch_link(&site.legal_entity, link.link_id, now)
             .await?;
-        transaction.commit().await?;
         if held == Held::Changed {
             return Ok(Standing::Answered(Run::Overtaken));
         }
@@ -420,266 +426,6 @@ async fn observe(
     let attempt = attempt(recording, ids, now, &decision, found.len(), Said::Continue);
     store.remember(&attempt.row()).await?;
     Ok(Run::Done(Outcome::NotLinked))
-}
-
-/// The transaction. Every early return before the end either commits what it
-/// says or drops the transaction, which ends it.
-async fn enforce(
-    store: &Store,
-    recording: &Recording,
-    ids: &Ids,
-    now: OffsetDateTime,
-) -> Result<Run, StoreError> {
-    let legal_entity = &recording.site.legal_entity;
-    let tx = store.begin().await?;
-    let lookup = lookup(recording);
-    if let Some(lookup) = &lookup {
-        tx.hold_slot(legal_entity, lookup.email, now).await?;
-    }
-    // Linked while we waited, or by an earlier run of this very request whose
-    // COMMIT was not heard of.
-    if let Some(link) = tx.standing(legal_entity, &recording.identity).await? {
-        let held = tx.touch_link(legal_entity, link.link_id, now).await?;
-        tx.commit().await?;
-        return Ok(match (held, standing(link.state, link.number.clone())) {
-            (Held::Unchanged, Ok(number)) => Run::Done(linked(number, &link, ids)),
-            (Held::Changed, _) | (_, Err(_)) => Run::Overtaken,
-        });
-    }
-    let candidates = match &lookup {
-        Some(lookup) => tx.candidates(lookup).await?,
-        None => Candidates::default(),
-    };
-    let decision = decide_among(&candidates, recording, now);
-    let found = candidates.found;
-    let settled = match &decision {
-        Decision::Refuse(refusal) => Settled::Refused(*refusal),
-        Decision::Link(customer, number) => {
-            settle_match(&tx, recording, ids, *customer, number, now).await?
-        }
-        Decision::Create(kind) => settle_new(&tx, recording, ids, *kind, now).await?,
-    };
-    match settled {
-        Settled::Overtaken => {
-            tx.roll_back().await?;
-            Ok(Run::Overtaken)
-        }
-        Settled::Refused(refusal) => refuse(tx, recording, ids, refusal, &found, now).await,
-        Settled::Customer(customer) => insert_link(tx, recording, ids, customer, now).await,
-    }
-}
-
-/// To whom the decision leads once the rows are locked.
-enum Settled {
-    Customer(SettledCustomer),
-    Refused(Refusal),
-    Overtaken,
-}
-
-struct SettledCustomer {
-    id: CustomerId,
-    number: CustomerNumber,
-    basis: Basis,
-}
-
-async fn settle_match(
-    tx: &Transaction,
-    recording: &Recording,
-    ids: &Ids,
-    customer: CustomerId,
-    number: &CustomerNumber,
-    now: OffsetDateTime,
-) -> Result<Settled, StoreError> {
-    let legal_entity = &recording.site.legal_entity;
-    let Some(lookup) = lookup(recording) else {
-        return Err(StoreError::Corrupt("a match without an address"));
-    };
-    match tx.hold_candidate(&lookup, customer).await? {
-        Held::Changed => return Ok(Settled::Overtaken),
-        Held::Unchanged => {}
-    }
-    let others = tx
-        .links_like(legal_entity, customer, &recording.identity)
-        .await?;
-    match room(recording.site.rules.second_identity, &others) {
-        Room::Refuse => return Ok(Settled::Refused(Refusal::AlreadyLinked)),
-        Room::Insert => {}
-        Room::Replace(links) => {
-            for link in links {
-                end_link(tx, recording, ids, link, now).await?;
-            }
-        }
-    }
-    Ok(Settled::Customer(SettledCustomer {
-        id: customer,
-        number: number.clone(),
-        basis: Basis::Matched,
-    }))
-}
-
-async fn end_link(
-    tx: &Transaction,
-    recording: &Recording,
-    ids: &Ids,
-    link: LinkId,
-    now: OffsetDateTime,
-) -> Result<(), StoreError> {
-    let legal_entity = &recording.site.legal_entity;
-    let actor = "idlink";
-    let detail = json!({ "replaced_by": ids.link.0, "site": recording.site.name });
-    let ended = tx.revoke_link(legal_entity, link, actor, now).await?;
-    if ended.is_none() {
-        // Staff was faster, and has said so in the audit.
-        return Ok(());
-    }
-    tx.tell(
-        legal_entity,
-        &Change {
-            ids: ChangeIds::new(),
-            subject_id: link.0,
-            action: "link.revoked",
-            at: now,
-            actor,
-            detail,
-        },
-    )
-    .await
-}
-
-/// Creates a customer, unless an import has brought one meanwhile: from here
-/// to the end of the transaction none does.
-async fn settle_new(
-    tx: &Transaction,
-    recording: &Recording,
-    ids: &Ids,
-    kind: NewCustomer,
-    now: OffsetDateTime,
-) -> Result<Settled, StoreError> {
-    tx.hold_import_gate(&recording.site.legal_entity).await?;
-    if let Some(lookup) = lookup(recording) {
-        let candidates = tx.candidates(&lookup).await?;
-        if decide_among(&candidates, recording, now) != Decision::Create(kind) {
-            return Ok(Settled::Overtaken);
-        }
-    }
-    create(tx, recording, ids, kind, now).await
-}
-
-async fn create(
-    tx: &Transaction,
-    recording: &Recording,
-    ids: &Ids,
-    kind: NewCustomer,
-    now: OffsetDateTime,
-) -> Result<Settled, StoreError> {
-    let site = &recording.site;
-    let number = tx.next_number(&site.legal_entity).await?;
-    let (origin, basis) = match kind {
-        NewCustomer::Proven => (AddressOrigin::Proven, Basis::Created),
-        NewCustomer::Separate => (AddressOrigin::Typed, Basis::Separate),
-    };
-    tx.insert_customer(
-        &site.legal_entity,
-        &CustomerRow {
-            id: ids.customer,
-            number: &number,
-            kind: CustomerKind::Person,
-            customer_type: site.rules.customer_type,
-            name: None,
-            email: recording.address.email().map(|email| (email, origin)),
-            state: CustomerState::Active,
-            origin: CustomerOrigin::SignUp,
-        },
-        now,
-    )
-    .await?;
-    let detail = json!({
-        "customer_id": ids.customer.0,
-        "customer_number": number.as_str(),
-        "site": site.name,
-    });
-    tx.tell(
-        &site.legal_entity,
-        &Change {
-            ids: ids.customer_change,
-            subject_id: ids.customer.0,
-            action: "customer.created",
-            at: now,
-            actor: "idlink",
-            detail,
-        },
-    )
-    .await?;
-    Ok(Settled::Customer(SettledCustomer {
-        id: ids.customer,
-        number,
-        basis,
-    }))
-}
-
-async fn insert_link(
-    tx: Transaction,
-    recording: &Recording,
-    ids: &Ids,
-    customer: SettledCustomer,
-    now: OffsetDateTime,
-) -> Result<Run, StoreError> {
-    let site = &recording.site;
-    let row = LinkRow {
-        link_id: ids.link,
-        identity: &recording.identity,
-        customer: customer.id,
-        site: &site.name,
-        recorded_via: recording.via,
-        basis: customer.basis,
-        email: recording.address.email(),
-        rules: &site.rules,
-    };
-    if tx.insert_link(&site.legal_entity, &row, now).await? != ids.link {
-        tx.roll_back().await?;
-        return Ok(Run::Overtaken);
-    }
-    let detail = json!({
-        "customer_id": customer.id.0,
-        "customer_number": customer.number.as_str(),
-        "issuer": recording.identity.issuer.as_str(),
-        "subject": recording.identity.subject.as_text(),
-        "provider": recording.identity.provider.as_str(),
-        "basis": customer.basis.as_str(),
-        "site": site.name,
-    });
-    tx.tell(
-        &site.legal_entity,
-        &Change {
-            ids: ids.link_change,
-            subject_id: ids.link.0,
-            action: "link.created",
-            at: now,
-            actor: "idlink",
-            detail,
-        },
-    )
-    .await?;
-    tx.commit().await?;
-    Ok(Run::Done(Outcome::Linked {
-        number: customer.number,
-        fresh: Fresh::New,
-    }))
-}
-
-async fn refuse(
-    tx: Transaction,
-    recording: &Recording,
-    ids: &Ids,
-    refusal: Refusal,
-    found: &[Customer],
-    now: OffsetDateTime,
-) -> Result<Run, StoreError> {
-    let decision = Decision::Refuse(refusal);
-    let attempt = attempt(recording, ids, now, &decision, found.len(), Said::Refuse);
-    let reference = tx.remember(&attempt.row()).await?;
-    tx.commit().await?;
-    Ok(Run::Done(refused(recording, refusal, reference)))
 }
 
 fn decide_among(candidates: &Candidates, recording: &Recording, now: OffsetDateTime) -> Decision {

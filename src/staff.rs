@@ -12,7 +12,7 @@ use crate::domain::customer::{
 use crate::domain::email::Email;
 use crate::domain::link::LinkId;
 use crate::store::audit::{Change, ChangeIds};
-use crate::store::customers::CustomerRow;
+use crate::store::customers::{CustomerRow, NUMBER_ONCE};
 use crate::store::{Store, StoreError, Transaction};
 
 /// Who changes something, and where.
@@ -102,7 +102,7 @@ impl Desk<'_> {
             origin: CustomerOrigin::Staff,
         };
         match tx.insert_customer(self.legal_entity, &row, now).await {
-            Err(error) if error.violates("customer_legal_entity_customer_number") => {
+            Err(error) if error.violates(NUMBER_ONCE) => {
                 return Err(StaffError::NumberTaken(number));
             }
             result => result?,

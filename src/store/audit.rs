@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::outbox::Event;
 use super::session::Session;
-use super::{Store, StoreError, Transaction};
+use super::{Store, StoreError, Transaction, pipelined};
 use crate::domain::customer::LegalEntity;
 
 /// What has become of one customer or link: a line in the audit for us, and an
@@ -46,7 +46,6 @@ impl Transaction {
         legal_entity: &LegalEntity,
         change: &Change<'_>,
     ) -> Result<(), StoreError> {
-        self.audit(legal_entity, change).await?;
         let event = Event {
             event_id: change.ids.event,
             aggregate_id: change.subject_id,
@@ -54,7 +53,11 @@ impl Transaction {
             payload: &change.detail,
             occurred_at: change.at,
         };
-        self.emit(legal_entity, &event).await
+        pipelined!(
+            self.audit(legal_entity, change),
+            self.emit(legal_entity, &event),
+        )?;
+        Ok(())
     }
 
     async fn audit(

@@ -39,6 +39,9 @@ pub struct CustomerFile {
     pub changed_at: OffsetDateTime,
 }
 
+/// The constraint by which a legal entity gives each number once.
+pub const NUMBER_ONCE: &str = "customer_legal_entity_customer_number";
+
 /// Whether a row was still what it had been read as when it was locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Held {

@@ -1,7 +1,8 @@
 //! Legal entities and their customer numbers.
 
 use super::columns::read_number;
-use super::{Store, StoreError, Transaction};
+use super::customers::NUMBER_ONCE;
+use super::{Store, StoreError, Transaction, pipelined};
 use crate::domain::customer::{CustomerNumber, LegalEntity};
 
 /// How a legal entity writes the numbers of customers created at sign-up:
@@ -10,6 +11,16 @@ use crate::domain::customer::{CustomerNumber, LegalEntity};
 pub struct NumberFormat {
     pub prefix: String,
     pub width: u8,
+}
+
+impl NumberFormat {
+    fn write(&self, drawn: i64) -> String {
+        format!(
+            "{}{drawn:0width$}",
+            self.prefix,
+            width = usize::from(self.width)
+        )
+    }
 }
 
 /// `C000001`.
@@ -50,11 +61,10 @@ impl Store {
 }
 
 /// How many numbers that imports or staff have taken are passed over.
-const NUMBERS_TRIED: usize = 20;
+pub const NUMBERS_TRIED: usize = 20;
 
 impl Transaction {
-    /// The next free customer number. Never given again, whatever becomes of
-    /// this transaction.
+    /// The next free customer number.
     pub async fn next_number(
         &self,
         legal_entity: &LegalEntity,
@@ -77,24 +87,56 @@ impl Transaction {
         // The sequence has moved on: running again tries the next ones.
         Err(StoreError::Refused {
             code: "23505".to_owned(),
-            constraint: "customer_legal_entity_customer_number_key".to_owned(),
+            constraint: NUMBER_ONCE.to_owned(),
         })
     }
 
-    async fn draw_number(&self, legal_entity: &LegalEntity) -> Result<CustomerNumber, StoreError> {
+    /// A number that is never drawn again, whatever becomes of this
+    /// transaction. Imports or staff may have given it to somebody.
+    pub async fn draw_number(
+        &self,
+        legal_entity: &LegalEntity,
+    ) -> Result<CustomerNumber, StoreError> {
         // Two statements: beside a table, a distributed database would call
         // `nextval` on a node that does not have the sequence.
         const DRAW: &str = "SELECT nextval(quote_ident('customer_number_' || $1)::regclass)";
-        const WRITE: &str = "
-            SELECT number_prefix || lpad($2, greatest(number_width, length($2)), '0')
+        const FORMAT: &str = "
+            SELECT number_prefix, number_width
               FROM legal_entity
              WHERE legal_entity = $1";
         let code = legal_entity.as_str();
-        let drawn: i64 = self.session.query_one(DRAW, &[&code]).await?.try_get(0)?;
-        let row = self
-            .session
-            .query_one(WRITE, &[&code, &drawn.to_string()])
-            .await?;
-        read_number(row.try_get(0)?)
+        let (drawn, format) = pipelined!(
+            self.session.query_one(DRAW, &[&code]),
+            self.session.query_one(FORMAT, &[&code]),
+        )?;
+        let corrupt = |_| StoreError::Corrupt("legal_entity.number_width");
+        let width: i16 = format.try_get(1)?;
+        let format = NumberFormat {
+            prefix: format.try_get(0)?,
+            width: u8::try_from(width).map_err(corrupt)?,
+        };
+        read_number(&format.write(drawn.try_get(0)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_has_at_least_its_width() {
+        let format = |prefix: &str, width| NumberFormat {
+            prefix: prefix.to_owned(),
+            width,
+        };
+        let cases = [
+            (format("C", 6), 1, "C000001"),
+            (format("C", 6), 999_999, "C999999"),
+            (format("C", 6), 1_000_000, "C1000000"),
+            (format("", 1), 7, "7"),
+        ];
+        for (format, drawn, expected) in cases {
+            assert_eq!(format.write(drawn), expected);
+        }
     }
 }

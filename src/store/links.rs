@@ -157,6 +157,30 @@ async fn survivor(
     Ok(life)
 }
 
+/// Says that the identity was seen, and makes the answer that follows wait for
+/// whatever the link's own commit waited for: also for the end of the link,
+/// which may be under way.
+async fn touch_link(
+    session: &Session,
+    legal_entity: &LegalEntity,
+    link: LinkId,
+    now: OffsetDateTime,
+) -> Result<Held, StoreError> {
+    const SQL: &str = "
+        UPDATE identity_link
+           SET last_seen_at = greatest(last_seen_at, $3)
+         WHERE legal_entity = $1
+           AND link_id = $2
+           AND revoked_at IS NULL";
+    let touched = session
+        .execute(SQL, &[&legal_entity.as_str(), &link.0, &now])
+        .await?;
+    Ok(match touched {
+        0 => Held::Changed,
+        _ => Held::Unchanged,
+    })
+}
+
 impl Store {
     /// The environment's switch and the identity's active link, if any.
     pub async fn standing(
@@ -171,6 +195,18 @@ impl Store {
         )?;
         session.give_back();
         Ok(answer)
+    }
+
+    pub async fn touch_link(
+        &self,
+        legal_entity: &LegalEntity,
+        link: LinkId,
+        now: OffsetDateTime,
+    ) -> Result<Held, StoreError> {
+        let session = self.session().await?;
+        let held = touch_link(&session, legal_entity, link, now).await?;
+        session.give_back();
+        Ok(held)
     }
 
     /// The active links of one customer, or of the whole legal entity, newest
@@ -220,29 +256,13 @@ impl Transaction {
         standing(&self.session, legal_entity, identity).await
     }
 
-    /// Says that the identity was seen, and makes the answer that follows
-    /// wait for whatever the link's own commit waited for: also for the end
-    /// of the link, which may be under way.
     pub async fn touch_link(
         &self,
         legal_entity: &LegalEntity,
         link: LinkId,
         now: OffsetDateTime,
     ) -> Result<Held, StoreError> {
-        const SQL: &str = "
-            UPDATE identity_link
-               SET last_seen_at = greatest(last_seen_at, $3)
-             WHERE legal_entity = $1
-               AND link_id = $2
-               AND revoked_at IS NULL";
-        let touched = self
-            .session
-            .execute(SQL, &[&legal_entity.as_str(), &link.0, &now])
-            .await?;
-        Ok(match touched {
-            0 => Held::Changed,
-            _ => Held::Unchanged,
-        })
+        touch_link(&self.session, legal_entity, link, now).await
     }
 
     /// The active links of the identity's issuer and provider that the customer

@@ -304,3 +304,30 @@ macro_rules! pipelined {
 }
 
 pub(crate) use pipelined;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(code: &str) -> StoreError {
+        StoreError::Refused {
+            code: code.to_owned(),
+            constraint: String::new(),
+        }
+    }
+
+    /// The second statement fails because of the first, and may be heard of
+    /// before it.
+    #[tokio::test]
+    async fn of_statements_sent_together_the_first_that_failed_is_reported() {
+        let slow = async {
+            tokio::task::yield_now().await;
+            Err::<(), _>(refused("23505"))
+        };
+        let quick = async { Err::<(), _>(refused("25P02")) };
+        let told = pipelined!(async { Ok(1) }, slow, quick);
+        assert_eq!(told.unwrap_err().to_string(), refused("23505").to_string());
+        let told = pipelined!(async { Ok(1) }, async { Ok("two") });
+        assert_eq!(told.unwrap(), (1, "two"));
+    }
+}

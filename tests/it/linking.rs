@@ -414,6 +414,45 @@ async fn a_number_that_is_taken_is_passed_over() {
     assert_eq!(number(&outcome), ("C000003", Fresh::New));
 }
 
+/// Each number that is taken costs a run of the transaction, so there is an
+/// end to it. Whoever comes next goes on from there.
+#[tokio::test]
+async fn twenty_numbers_that_are_taken_are_enough_for_one_recording() {
+    let desk = desk().await;
+    desk.sql
+        .batch_execute(
+            "INSERT INTO customer
+                    (legal_entity, customer_id, customer_number, kind, is_b2b, state, origin,
+                     created_at, changed_at)
+             SELECT 'USMF', gen_random_uuid(), 'C' || lpad(n::text, 6, '0'), 'person', true,
+                    'active', 'staff', now(), now()
+               FROM generate_series(1, 39) AS n
+              WHERE n <> 20",
+        )
+        .await
+        .unwrap();
+    let shop = site(CustomerType::B2c);
+    let (desk, shop) = (&desk, &shop);
+    let record = async |n, address| {
+        desk.record(shop, &identity(n, "local"), proven(address))
+            .await
+    };
+    let last = record(1, "one@example.org").await;
+    assert_eq!(number(&last), ("C000020", Fresh::New));
+    desk.sql
+        .batch_execute(
+            "UPDATE customer SET customer_number = 'C000040' WHERE customer_number = 'C000020'",
+        )
+        .await
+        .unwrap();
+    let none = record(2, "two@example.org").await;
+    assert!(matches!(none, Outcome::Unavailable(_)), "{none:?}");
+    let next = record(2, "two@example.org").await;
+    assert_eq!(number(&next), ("C000041", Fresh::New));
+    assert_eq!(desk.store.load().0, 0);
+    check_invariants(&desk.sql).await;
+}
+
 #[tokio::test]
 async fn customers_that_are_no_candidates_find_nobody_in_the_store_either() {
     let desk = desk().await;

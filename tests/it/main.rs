@@ -40,6 +40,7 @@ mod policy_plan;
 mod policy_set;
 mod policy_show;
 mod reviews;
+mod round_trips;
 mod server;
 mod simulate;
 mod sites;

@@ -11,6 +11,7 @@ use idlink::domain::site::{SecondIdentity, Site, UnverifiedEmail};
 use idlink::domain::trust::Address;
 use idlink::linking::{Fresh, Outcome};
 use idlink::staff::Ruling;
+use tokio_postgres::Client;
 
 use crate::linking::{Desk, PATIENCE, desk, number, recording, refusal};
 use crate::support::business::{OnFile, identity, proven, site, usmf};
@@ -28,22 +29,24 @@ async fn record_during(desk: &Desk, site: &Site, who: &Identity, change: &str) -
         .unwrap();
     let (linking, recording) = (desk.linking.clone(), recording(site, who, proven(ADA)));
     let outcome = tokio::spawn(async move { linking.record(recording, PATIENCE).await });
-    wait_for_a_waiter(desk).await;
+    wait_for_a_waiter(&desk.sql).await;
     other.batch_execute("COMMIT").await.unwrap();
     outcome.await.unwrap()
 }
 
-async fn wait_for_a_waiter(desk: &Desk) {
+/// Until somebody in the database waits for a lock.
+pub(crate) async fn wait_for_a_waiter(sql: &Client) {
     let waiters = "
         SELECT count(*) FROM pg_stat_activity
          WHERE datname = current_database() AND wait_event_type = 'Lock'";
     for _ in 0..200 {
-        if desk.count(waiters).await > 0 {
+        let found: i64 = sql.query_one(waiters, &[]).await.unwrap().get(0);
+        if found > 0 {
             return;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    panic!("recording never waited for the row");
+    panic!("nobody ever waited for the row");
 }
 
 async fn desk_with_ada() -> (Desk, Site) {

@@ -91,9 +91,9 @@ impl Store {
             SELECT EXISTS (SELECT 1
                              FROM pg_stat_activity
                             WHERE backend_type = 'autovacuum worker')";
-        let connection = self.connection().await?;
-        let found = connection.client()?.query_one(SQL, &[]).await?;
-        connection.give_back();
+        let session = self.session().await?;
+        let found = session.query_one(SQL, &[]).await?;
+        session.give_back();
         Ok(found.try_get(0)?)
     }
 

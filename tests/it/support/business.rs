@@ -123,10 +123,14 @@ pub(crate) fn cold_store(config: Config) -> Store {
 }
 
 pub(crate) fn store_with(config: Config, statements: Statements) -> Store {
+    store_of(8, config, statements)
+}
+
+pub(crate) fn store_of(connections: usize, config: Config, statements: Statements) -> Store {
     Store::new(StoreSettings {
         config,
         tls: None,
-        connections: 8,
+        connections,
         limits: Limits::default(),
         statements,
     })

@@ -7,3 +7,4 @@ pub(crate) mod postgres;
 pub(crate) mod program;
 pub(crate) mod service;
 pub(crate) mod tenant;
+pub(crate) mod wire;
