@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use idlink::domain::customer::CustomerType;
 use idlink::domain::identity::Provider;
-use idlink::store::customers::Lookup;
+use idlink::store::candidates::Lookup;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
@@ -264,7 +264,10 @@ async fn what_is_compared_with_asks_what_the_service_asks() {
             provider: &provider,
             feed_max_age: None,
         };
-        let (_, candidates) = store.asked(Some(&lookup)).await.unwrap();
+        let (_, candidates) = store
+            .asked(lookup.legal_entity, Some(&lookup))
+            .await
+            .unwrap();
         let mut ours: Vec<_> = candidates.found.iter().map(|c| c.number.as_str()).collect();
         ours.sort_unstable();
         assert_eq!(ours, expected, "{address}");

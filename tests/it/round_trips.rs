@@ -4,7 +4,7 @@ use idlink::domain::customer::CustomerType;
 use idlink::domain::site::{Mode, Site};
 use idlink::domain::trust::Address;
 use idlink::linking::{Linking, Outcome};
-use idlink::store::customers::Lookup;
+use idlink::store::candidates::Lookup;
 use idlink::store::{Statements, Store};
 use idlink::tracked::Tracked;
 use time::OffsetDateTime;
@@ -93,7 +93,10 @@ async fn statements_sent_together_are_carried_out_in_their_order() {
             provider: &who.provider,
             feed_max_age: None,
         };
-        store.asked(Some(&lookup)).await.unwrap();
+        store
+            .asked(lookup.legal_entity, Some(&lookup))
+            .await
+            .unwrap();
 
         let holder = other.begin().await.unwrap();
         holder.hold_slot(&usmf, &address, now).await.unwrap();

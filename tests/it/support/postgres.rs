@@ -147,7 +147,7 @@ pub(crate) async fn connect(config: &Config) -> Client {
     client
 }
 
-fn signal(pid: u32, name: &str) {
+pub(crate) fn signal(pid: u32, name: &str) {
     let status = Command::new("kill")
         .args([&format!("-{name}"), &pid.to_string()])
         .status()
