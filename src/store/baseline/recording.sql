@@ -33,10 +33,6 @@ SELECT nextval(quote_ident('customer_number_' || :entity)::regclass) AS drawn \g
 SELECT number_prefix || lpad(:drawn::text, greatest(number_width, length(:drawn::text)), '0') AS number
   FROM legal_entity
  WHERE legal_entity = :entity \gset
-SELECT 1
-  FROM customer
- WHERE legal_entity = :entity
-   AND customer_number = :number;
 INSERT INTO customer
             (legal_entity, customer_id, customer_number, kind, is_b2b, name,
              email_original, email_canonical, email_version, email_origin,
