@@ -121,6 +121,7 @@ impl Session {
         drop(self.object.take());
     }
 
+    /// For the migrations, whose statements a library words.
     pub(super) fn client(&self) -> Result<&Object, StoreError> {
         self.object
             .as_ref()
