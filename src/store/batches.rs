@@ -29,6 +29,10 @@ const UNDER_WAY: usize = 2;
 /// Beyond it a statement only takes longer.
 const LARGEST: usize = 128;
 
+/// How many parts of a batch are halved: as many as it takes to find the one
+/// that spoils it. Where it is not one, the others try again in other batches.
+const MOST_SPOILT: u32 = LARGEST.ilog2() + 1;
+
 /// Of one legal entity and kind. Whoever comes then is told that the store is
 /// busy, at once.
 const MOST_WAITING: usize = 4_096;
@@ -48,7 +52,17 @@ pub(super) trait Batched: Sized + Send + Sync + 'static {
         on: &Self::On,
         legal_entity: &LegalEntity,
         questions: &[Self],
+        haste: Haste,
     ) -> impl Future<Output = Result<Answers<Self>, StoreError>> + Send;
+}
+
+/// How long a row that somebody holds is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Haste {
+    /// Hardly: others would wait as well.
+    Hurried,
+    /// As long as the store allows: nobody else is there.
+    Patient,
 }
 
 /// One answer a question, each good or bad for itself.
@@ -166,7 +180,9 @@ impl<Q: Batched> Batches<Q> {
         metrics::counter!("idlink_batches_parted_total", "kind" => Q::KIND).increment(1);
         // Nobody ever closes it.
         let _place = self.bounds.apart.acquire().await;
-        let answers = self.carry(legal_entity, &[question]).await?;
+        let answers = self
+            .carry(legal_entity, &[question], Haste::Patient)
+            .await?;
         answers.into_iter().next().unwrap_or_else(missing)
     }
 
@@ -175,10 +191,11 @@ impl<Q: Batched> Batches<Q> {
         &self,
         legal_entity: &LegalEntity,
         questions: &[Q],
+        haste: Haste,
     ) -> Result<Answers<Q>, StoreError> {
         let carried = timeout(
             self.bounds.limit,
-            Q::carry(&self.on, legal_entity, questions),
+            Q::carry(&self.on, legal_entity, questions, haste),
         );
         carried.await.unwrap_or_else(|_| {
             Err(StoreError::Unreachable {
@@ -280,23 +297,25 @@ impl<Q: Batched> Carrier<Q> {
 
     /// The batch, or what is left of it, half by half.
     async fn carry_batch(&self, batch: Vec<Waiting<Q>>) {
-        let is_alone = batch.len() == 1;
         let mut parts = vec![batch];
+        let mut spoilt = 0;
         while let Some(part) = parts.pop() {
             let (questions, askers): (Vec<_>, Vec<_>) = part
                 .into_iter()
                 .map(|waiting| (waiting.question, waiting.asker))
                 .unzip();
             count::<Q>(questions.len());
-            match self.batches.carry(&self.legal_entity, &questions).await {
+            let batches = &self.batches;
+            match batches
+                .carry(&self.legal_entity, &questions, Haste::Hurried)
+                .await
+            {
                 Ok(answers) => answer(askers, answers),
-                Err(error) if !is_alone && error.may_be_of_one() => {
-                    let mut waiting = questions
-                        .into_iter()
-                        .zip(askers)
-                        .map(|(question, asker)| Waiting { question, asker })
-                        .collect();
-                    halve(&mut waiting, &mut parts);
+                Err(error) if spoilt < MOST_SPOILT && error.may_be_of_one() => {
+                    spoilt += 1;
+                    let waiting = questions.into_iter().zip(askers);
+                    let waiting = waiting.map(|(question, asker)| Waiting { question, asker });
+                    halve(waiting.collect(), &mut parts);
                 }
                 Err(error) => {
                     for asker in askers {
@@ -320,16 +339,15 @@ fn answer<Q: Batched>(askers: Vec<Asker<Q>>, answers: Answers<Q>) {
 
 /// Puts both halves among `parts`; one that cannot be halved is sent away to
 /// be asked for apart.
-fn halve<Q: Batched>(spoilt: &mut Vec<Waiting<Q>>, parts: &mut Vec<Vec<Waiting<Q>>>) {
-    if spoilt.len() == 1 {
-        for Waiting { question, asker } in spoilt.drain(..) {
-            let _ = asker.send(Err(Unanswered::Apart(question)));
-        }
+fn halve<Q: Batched>(mut spoilt: Vec<Waiting<Q>>, parts: &mut Vec<Vec<Waiting<Q>>>) {
+    let second = spoilt.split_off(spoilt.len() / 2);
+    if !spoilt.is_empty() {
+        parts.extend([second, spoilt]);
         return;
     }
-    let second = spoilt.split_off(spoilt.len() / 2);
-    parts.push(second);
-    parts.push(std::mem::take(spoilt));
+    for Waiting { question, asker } in second {
+        let _ = asker.send(Err(Unanswered::Apart(question)));
+    }
 }
 
 /// For one that is stopped in the middle of a batch.
@@ -419,6 +437,7 @@ mod tests {
             server: &Server,
             legal_entity: &LegalEntity,
             questions: &[Self],
+            _haste: Haste,
         ) -> Result<Answers<Self>, StoreError> {
             let numbers: Vec<u32> = questions.iter().map(|number| number.0).collect();
             let of_whom = legal_entity.as_str().to_owned();

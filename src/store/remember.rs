@@ -14,7 +14,7 @@ use tokio::task::coop::unconstrained;
 use uuid::Uuid;
 
 use super::attempts::{AttemptRow, Decided, Said, spell_address};
-use super::batches::{Answers, Batched, column};
+use super::batches::{Answers, Batched, Haste, column};
 use super::session::Session;
 use super::{Sessions, Store, StoreError, Transaction, columns, pipelined};
 use crate::domain::answer::Refusal;
@@ -168,12 +168,11 @@ impl Batched for First {
         sessions: &Sessions,
         legal_entity: &LegalEntity,
         questions: &[Self],
+        haste: Haste,
     ) -> Result<Answers<Self>, StoreError> {
         let merged = merged(questions.iter().map(|first| &first.0));
-        let inserted = hurried(sessions, async |session| {
-            insert(session, legal_entity, &merged).await
-        })
-        .await?;
+        let insert = async |session: &Session| insert(session, legal_entity, &merged).await;
+        let inserted = written(sessions, haste, insert).await?;
         let opened: Vec<_> = merged
             .iter()
             .map(|merged| match inserted.contains(&merged.line.attempt_id) {
@@ -190,7 +189,8 @@ impl Batched for First {
 }
 
 /// Inserts those of whose key there is no open attempt, and returns which. What
-/// many have in common is sent once.
+/// many have in common is sent once. As for candidates, no length of an array
+/// is worth a plan of its own.
 async fn insert(
     session: &Session,
     legal_entity: &LegalEntity,
@@ -207,8 +207,10 @@ async fn insert(
                     ($14::text[])[sort], ($15::text[])[sort], email, ($16::text[])[sort],
                     ($17::text[])[sort], customer_id, ($18::integer[])[sort],
                     ($19::text[])[sort], ($20::jsonb[])[sort], request_id
-               FROM unnest($2::uuid[], $3::bytea[], $4::text[], $5::timestamptz[],
-                           $6::integer[], $7::text[], $8::uuid[], $9::uuid[], $10::integer[])
+               FROM unnest((SELECT $2::uuid[]), (SELECT $3::bytea[]), (SELECT $4::text[]),
+                           (SELECT $5::timestamptz[]), (SELECT $6::integer[]),
+                           (SELECT $7::text[]), (SELECT $8::uuid[]), (SELECT $9::uuid[]),
+                           (SELECT $10::integer[]))
                     AS line (attempt_id, attempt_key, reference, at, times, email, customer_id,
                              request_id, sort)
         ON CONFLICT (legal_entity, attempt_key) WHERE is_open DO NOTHING
@@ -275,25 +277,16 @@ impl Batched for Repeated {
         sessions: &Sessions,
         legal_entity: &LegalEntity,
         questions: &[Self],
+        haste: Haste,
     ) -> Result<Answers<Self>, StoreError> {
         let merged = merged(questions.iter().map(|repeated| &repeated.0));
-        let references = match merged.as_slice() {
-            [one] => {
-                let session = sessions.session().await?;
-                let reference = write(&session, legal_entity, one).await?;
-                session.give_back();
-                vec![reference]
-            }
-            several => {
-                let write = async |session: &Session| {
-                    let lines = several.iter();
-                    let written = join_all(lines.map(|one| write(session, legal_entity, one)));
-                    // The first one that failed took the others with it.
-                    written.await.into_iter().collect()
-                };
-                hurried(sessions, write).await?
-            }
+        let write = async |session: &Session| {
+            let lines = merged.iter();
+            let written = join_all(lines.map(|one| write(session, legal_entity, one)));
+            // The first one that failed took the others with it.
+            written.await.into_iter().collect::<Result<Vec<_>, _>>()
         };
+        let references = written(sessions, haste, write).await?;
         let answer = |repeated: &Self| {
             let reference = of_key(&repeated.0.key, &merged, &references);
             reference.ok_or(StoreError::Corrupt("an attempt that was not written"))
@@ -302,23 +295,28 @@ impl Batched for Repeated {
     }
 }
 
-/// In one transaction and one round trip, and without patience: whoever holds
-/// one of the rows holds up all.
-async fn hurried<T>(
+/// In one transaction and one round trip. In haste, a row that somebody is
+/// writing is hardly waited for: it would hold up all.
+async fn written<T>(
     sessions: &Sessions,
+    haste: Haste,
     write: impl AsyncFnOnce(&Session) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     let transaction = sessions.begin().await?;
     let session = &transaction.session;
+    let hurry = async {
+        match haste {
+            Haste::Hurried => {
+                const HURRY: &str = "SET LOCAL lock_timeout = '50ms'";
+                session.batch_execute(HURRY).await
+            }
+            Haste::Patient => Ok(()),
+        }
+    };
     // Sent in one go and in this order, however many statements there are.
-    let ((), written, ()) = unconstrained(async {
-        pipelined!(
-            session.batch_execute("SET LOCAL lock_timeout = '50ms'"),
-            write(session),
-            session.batch_execute("COMMIT"),
-        )
-    })
-    .await?;
+    let ((), written, ()) =
+        unconstrained(async { pipelined!(hurry, write(session), session.batch_execute("COMMIT")) })
+            .await?;
     transaction.session.give_back();
     Ok(written)
 }
