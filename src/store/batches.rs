@@ -22,9 +22,12 @@ use tokio::time::timeout;
 use super::{Limits, StoreError};
 use crate::domain::customer::LegalEntity;
 
-/// Of one legal entity and kind. One is under way on the server while the next
-/// is being written and the last one read.
+/// Of one legal entity and kind.
 const UNDER_WAY: usize = 2;
+
+/// How many wait before a second batch sets out beside the first. Fewer are
+/// better carried together: a statement costs more than what is in it.
+const CROWDED: usize = 32;
 
 /// Beyond it a statement only takes longer.
 const LARGEST: usize = 128;
@@ -193,11 +196,10 @@ impl<Q: Batched> Batches<Q> {
         questions: &[Q],
         haste: Haste,
     ) -> Result<Answers<Q>, StoreError> {
-        let carried = timeout(
-            self.bounds.limit,
-            Q::carry(&self.on, legal_entity, questions, haste),
-        );
-        carried.await.unwrap_or_else(|_| {
+        // In a box: it is large, and carriers are moved when they set out.
+        let carried = Box::pin(Q::carry(&self.on, legal_entity, questions, haste));
+        let carried = timeout(self.bounds.limit, carried).await;
+        carried.unwrap_or_else(|_| {
             Err(StoreError::Unreachable {
                 reason: "a statement was not answered".to_owned(),
             })
@@ -217,11 +219,12 @@ impl<Q: Batched> Batches<Q> {
             return Err(StoreError::Busy);
         }
         queue.waiting.push_back(waiting);
-        if queue.carriers >= UNDER_WAY {
-            return Ok(Carriers::Enough);
+        let is_crowded = queue.waiting.len() >= CROWDED;
+        if queue.carriers == 0 || (is_crowded && queue.carriers < UNDER_WAY) {
+            queue.carriers += 1;
+            return Ok(Carriers::Wanted);
         }
-        queue.carriers += 1;
-        Ok(Carriers::Wanted)
+        Ok(Carriers::Enough)
     }
 
     /// Never held over an await; whoever panics with it leaves it whole.
@@ -263,6 +266,8 @@ impl<Q: Batched> Carrier<Q> {
         // Taken anew each time: carriers of other entities have theirs in
         // between. Nobody ever closes it.
         while let Ok(turn) = turns.acquire().await {
+            // Whoever is about to ask comes along; nobody is waited for.
+            tokio::task::yield_now().await;
             let Some(batch) = self.take() else {
                 return;
             };
@@ -493,15 +498,20 @@ mod tests {
     async fn whoever_comes_while_others_are_under_way_makes_the_next_batch() {
         let server = Server::new(false);
         let batches = batches(&server, 8);
-        let mut asked = Vec::new();
-        for number in 0..2 {
-            asked.push(ask(&batches, "USMF", number));
-            server.carries(asked.len()).await;
-        }
-        asked.extend((2..300).map(|number| ask(&batches, "USMF", number)));
-        while batches.queues()[&entity("USMF")].waiting.len() < 298 {
+        let mut asked = vec![ask(&batches, "USMF", 0)];
+        server.carries(1).await;
+        let few = u32::try_from(CROWDED).unwrap() - 1;
+        asked.extend((1..=few).map(|number| ask(&batches, "USMF", number)));
+        while batches.queues()[&entity("USMF")].waiting.len() < CROWDED - 1 {
             tokio::task::yield_now().await;
         }
+        assert_eq!(
+            server.asked().len(),
+            1,
+            "so few wait for the first to come back"
+        );
+        asked.extend((few + 1..300).map(|number| ask(&batches, "USMF", number)));
+        server.carries(2).await;
         server.open();
         for (number, asked) in (0..).zip(asked) {
             assert_eq!(asked.await.unwrap().unwrap(), number + 1);
@@ -511,7 +521,7 @@ mod tests {
             .iter()
             .map(|(_, batch)| batch.len())
             .collect();
-        assert_eq!(sizes, [1, 1, 128, 128, 42]);
+        assert_eq!(sizes, [1, 128, 128, 43]);
         while !batches.queues().is_empty() {
             tokio::task::yield_now().await;
         }
