@@ -388,10 +388,13 @@ mod tests {
 
     use super::*;
 
+    /// Of whom, and what.
+    type Asked = (String, Vec<u32>);
+
     /// A server that notes what it is asked, and answers once it may.
     #[derive(Clone)]
     struct Server {
-        asked: Arc<Mutex<Vec<(String, Vec<u32>)>>>,
+        asked: Arc<Mutex<Vec<Asked>>>,
         opened: watch::Sender<bool>,
     }
 
@@ -407,7 +410,7 @@ mod tests {
             self.opened.send_replace(true);
         }
 
-        fn asked(&self) -> Vec<(String, Vec<u32>)> {
+        fn asked(&self) -> Vec<Asked> {
             self.asked.lock().unwrap().clone()
         }
 
