@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::{Limits, StoreError};
 use crate::domain::customer::LegalEntity;
@@ -35,6 +35,10 @@ const LARGEST: usize = 128;
 /// How many parts of a batch are halved: as many as it takes to find the one
 /// that spoils it. Where it is not one, the others try again in other batches.
 const MOST_SPOILT: u32 = LARGEST.ilog2() + 1;
+
+/// How long a spoilt batch is halved. What takes longer is asked for apart: the
+/// next batch waits.
+const HALVED_FOR: Duration = Duration::from_secs(1);
 
 /// Of one legal entity and kind. Whoever comes then is told that the store is
 /// busy, at once.
@@ -304,6 +308,7 @@ impl<Q: Batched> Carrier<Q> {
     async fn carry_batch(&self, batch: Vec<Waiting<Q>>) {
         let mut parts = vec![batch];
         let mut spoilt = 0;
+        let begun = Instant::now();
         while let Some(part) = parts.pop() {
             let (questions, askers): (Vec<_>, Vec<_>) = part
                 .into_iter()
@@ -320,7 +325,10 @@ impl<Q: Batched> Carrier<Q> {
                     spoilt += 1;
                     let waiting = questions.into_iter().zip(askers);
                     let waiting = waiting.map(|(question, asker)| Waiting { question, asker });
-                    halve(waiting.collect(), &mut parts);
+                    match begun.elapsed() < HALVED_FOR {
+                        true => halve(waiting.collect(), &mut parts),
+                        false => part_from(waiting),
+                    }
                 }
                 Err(error) => {
                     for asker in askers {
@@ -350,7 +358,11 @@ fn halve<Q: Batched>(mut spoilt: Vec<Waiting<Q>>, parts: &mut Vec<Vec<Waiting<Q>
         parts.extend([second, spoilt]);
         return;
     }
-    for Waiting { question, asker } in second {
+    part_from(second);
+}
+
+fn part_from<Q: Batched>(spoilt: impl IntoIterator<Item = Waiting<Q>>) {
+    for Waiting { question, asker } in spoilt {
         let _ = asker.send(Err(Unanswered::Apart(question)));
     }
 }
@@ -384,7 +396,6 @@ mod tests {
 
     use futures_util::future::join_all;
     use tokio::sync::watch;
-    use tokio::time::timeout;
 
     use super::*;
 
@@ -432,6 +443,8 @@ mod tests {
     /// Spoils its own answer.
     const ODD: u32 = 1_000_077;
     const PANICS: u32 = 1_000_099;
+    /// Takes longer than a statement may.
+    const SLOW: u32 = 1_000_057;
     /// Finds no server.
     const LOST: u32 = 1_000_404;
 
@@ -464,6 +477,13 @@ mod tests {
             if numbers.contains(&BAD) {
                 return Err(StoreError::Refused {
                     code: "22021".to_owned(),
+                    constraint: String::new(),
+                });
+            }
+            if numbers.contains(&SLOW) {
+                tokio::time::sleep(Duration::from_millis(1_500)).await;
+                return Err(StoreError::Refused {
+                    code: "57014".to_owned(),
                     constraint: String::new(),
                 });
             }
@@ -584,6 +604,35 @@ mod tests {
         assert!(matches!(stuck, Err(StoreError::Unreachable { .. })));
         server.open();
         assert_eq!(batches.ask(&entity("USMF"), Number(2)).await.unwrap(), 3);
+    }
+
+    /// A second for each batch that it is in: it is not looked for.
+    #[tokio::test(start_paused = true)]
+    async fn one_that_takes_too_long_is_parted_from_at_once() {
+        let server = Server::new(false);
+        let batches = batches(&server, 1);
+        let first = ask(&batches, "USMF", 1);
+        server.carries(1).await;
+        let asked = [2, SLOW, 4, 5].map(|number| ask(&batches, "USMF", number));
+        while batches.queues()[&entity("USMF")].waiting.len() < 4 {
+            tokio::task::yield_now().await;
+        }
+        server.open();
+        assert!(first.await.unwrap().is_ok());
+        let answers: Vec<_> = join_all(asked)
+            .await
+            .into_iter()
+            .map(Result::unwrap)
+            .collect();
+        assert_eq!(answers[0].as_ref().unwrap(), &3);
+        assert!(matches!(&answers[1], Err(StoreError::Refused { code, .. }) if code == "57014"));
+        assert_eq!(answers[3].as_ref().unwrap(), &6);
+        let sizes: Vec<_> = server
+            .asked()
+            .iter()
+            .map(|(_, batch)| batch.len())
+            .collect();
+        assert_eq!(sizes, [1, 4, 1, 1, 1, 1]);
     }
 
     #[tokio::test]
