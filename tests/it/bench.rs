@@ -178,7 +178,7 @@ async fn load_on(answer: Option<&'static str>) -> Value {
         "certificate": null,
         "path": "/connectors/bench/user-flow",
         "authorization": "Basic x",
-        "callers": 2,
+        "callers": 1,
         "pace": "Closed",
         "asking": {"SignUps": {"customers": 10, "stride": 7}},
         "first": 0,
