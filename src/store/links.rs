@@ -275,24 +275,28 @@ impl Transaction {
         identity: &Identity,
     ) -> Result<Vec<LinkId>, StoreError> {
         const SQL: &str = "
-            SELECT link_id
-              FROM (SELECT link_id, issuer, provider
-                      FROM identity_link
-                     WHERE legal_entity = $1
-                       AND customer_id = ANY (ARRAY(
-                               WITH RECURSIVE absorbed AS (
-                                   SELECT $2::uuid AS id
-                                    UNION
-                                   SELECT merged.customer_id
-                                     FROM absorbed
-                                     JOIN customer AS merged
-                                       ON merged.legal_entity = $1
-                                      AND merged.merged_into = absorbed.id)
-                               SELECT id FROM absorbed))
-                       AND revoked_at IS NULL
-                    OFFSET 0) AS held
-             WHERE issuer = $3
-               AND provider = $4";
+            WITH RECURSIVE absorbed AS (
+                SELECT $2::uuid AS id
+                 UNION
+                SELECT merged.customer_id
+                  FROM absorbed
+                 CROSS JOIN LATERAL (
+                       SELECT customer_id
+                         FROM customer
+                        WHERE customer.legal_entity = $1
+                          AND customer.merged_into = absorbed.id
+                       OFFSET 0) AS merged)
+            SELECT held.link_id
+              FROM absorbed
+             CROSS JOIN LATERAL (
+                   SELECT link_id, issuer, provider
+                     FROM identity_link
+                    WHERE identity_link.legal_entity = $1
+                      AND identity_link.customer_id = absorbed.id
+                      AND identity_link.revoked_at IS NULL
+                   OFFSET 0) AS held
+             WHERE held.issuer = $3
+               AND held.provider = $4";
         let rows = self
             .session
             .query(

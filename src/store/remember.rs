@@ -141,10 +141,18 @@ fn merged<'a>(lines: impl Iterator<Item = &'a Arc<Line>>) -> Vec<Merged<'a>> {
         .collect()
 }
 
-/// The reference of the merged line that has `key`.
-fn of_key<T: Clone>(key: &[u8; 32], merged: &[Merged<'_>], of: &[T]) -> Option<T> {
-    let place = merged.binary_search_by_key(key, |merged| merged.line.key);
-    place.ok().and_then(|place| of.get(place).cloned())
+/// To each of `lines` what became of the merged line of its key.
+fn to_each<'a, T: Clone>(
+    lines: impl Iterator<Item = &'a Arc<Line>>,
+    merged: &[Merged<'_>],
+    became: &[T],
+) -> Vec<Result<T, StoreError>> {
+    let answer = |line: &Arc<Line>| {
+        let place = merged.binary_search_by_key(&line.key, |merged| merged.line.key);
+        let found = place.ok().and_then(|place| became.get(place).cloned());
+        found.ok_or(StoreError::Corrupt("an attempt that was not written"))
+    };
+    lines.map(answer).collect()
 }
 
 /// What became of a line in the statement that inserts.
@@ -170,7 +178,8 @@ impl Batched for First {
         questions: &[Self],
         haste: Haste,
     ) -> Result<Answers<Self>, StoreError> {
-        let merged = merged(questions.iter().map(|first| &first.0));
+        let lines = questions.iter().map(|first| &first.0);
+        let merged = merged(lines.clone());
         let insert = async |session: &Session| insert(session, legal_entity, &merged).await;
         let inserted = written(sessions, haste, insert).await?;
         let opened: Vec<_> = merged
@@ -180,11 +189,7 @@ impl Batched for First {
                 false => Opened::Before,
             })
             .collect();
-        let answer = |first: &Self| {
-            let opened = of_key(&first.0.key, &merged, &opened);
-            opened.ok_or(StoreError::Corrupt("an attempt that was not written"))
-        };
-        Ok(questions.iter().map(answer).collect())
+        Ok(to_each(lines, &merged, &opened))
     }
 }
 
@@ -279,19 +284,16 @@ impl Batched for Repeated {
         questions: &[Self],
         haste: Haste,
     ) -> Result<Answers<Self>, StoreError> {
-        let merged = merged(questions.iter().map(|repeated| &repeated.0));
+        let lines = questions.iter().map(|repeated| &repeated.0);
+        let merged = merged(lines.clone());
         let write = async |session: &Session| {
-            let lines = merged.iter();
-            let written = join_all(lines.map(|one| write(session, legal_entity, one)));
+            let each = merged.iter();
+            let written = join_all(each.map(|one| write(session, legal_entity, one)));
             // The first one that failed took the others with it.
             written.await.into_iter().collect::<Result<Vec<_>, _>>()
         };
         let references = written(sessions, haste, write).await?;
-        let answer = |repeated: &Self| {
-            let reference = of_key(&repeated.0.key, &merged, &references);
-            reference.ok_or(StoreError::Corrupt("an attempt that was not written"))
-        };
-        Ok(questions.iter().map(answer).collect())
+        Ok(to_each(lines, &merged, &references))
     }
 }
 
