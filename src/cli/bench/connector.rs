@@ -14,7 +14,7 @@ use clap::Args;
 use super::chart::Chart;
 use super::contest::{Contender, Contest, Rounds, Timing};
 use super::failure::BenchFailure;
-use super::figures::{Round, Run, Setting, ratio};
+use super::figures::{GOAL_CALLERS, Round, Run, Setting, goal_callers, ratio};
 use super::load::{Asking, Pace};
 use super::machine::Circumstances;
 use super::peers::{Peer, Peers};
@@ -25,9 +25,6 @@ use super::service;
 use super::stage::{Certificate, Customers, Folder, Stage, say};
 use crate::cli::Context;
 use crate::store::baseline::lookups::lookup_script;
-
-/// The number of callers that the goals are about.
-const GOAL_CALLERS: usize = 64;
 
 /// From as many customers on, the first questions are answered from the disk.
 const MANY: u64 = 1_000_000;
@@ -122,33 +119,20 @@ impl ConnectorBench {
                 source,
             })?;
         }
-        match self.json {
-            true => report
-                .print_json()
-                .map_err(|error| BenchFailure::Generator(error.to_string())),
-            false => {
-                let protocol = if self.tls { "HTTPS" } else { "HTTP" };
-                report.print(&format!(
-                    "sign-ups answered over {protocol}, attempts written; medians of {} rounds of {} s",
-                    self.rounds, self.seconds
-                ));
-                Ok(())
-            }
-        }
+        let protocol = if self.tls { "HTTPS" } else { "HTTP" };
+        let title = format!(
+            "sign-ups answered over {protocol}, attempts written; medians of {} rounds of {} s",
+            self.rounds, self.seconds
+        );
+        report.show(self.json, &title)
     }
 
-    /// 64, or what comes nearest to it.
     fn goal_callers(&self) -> usize {
-        let nearest = self.callers.iter().min_by_key(|n| n.abs_diff(GOAL_CALLERS));
-        nearest.copied().unwrap_or(GOAL_CALLERS)
+        goal_callers(&self.callers)
     }
 
     fn timing(&self) -> Timing {
-        Timing {
-            rounds: self.rounds,
-            warm_up: Duration::from_secs_f64(self.seconds.min(1.0)),
-            measure: Duration::from_secs_f64(self.seconds),
-        }
+        Timing::of(self.rounds, self.seconds)
     }
 
     async fn measure(

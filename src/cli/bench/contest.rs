@@ -20,6 +20,17 @@ pub(super) struct Timing {
     pub(super) measure: Duration,
 }
 
+impl Timing {
+    /// Warms up for a second, or for as long as is measured.
+    pub(super) fn of(rounds: usize, seconds: f64) -> Self {
+        Self {
+            rounds,
+            warm_up: Duration::from_secs_f64(seconds.min(1.0)),
+            measure: Duration::from_secs_f64(seconds),
+        }
+    }
+}
+
 /// A service, what it is asked, and how far the questions have come.
 pub(super) struct Contender {
     pub(super) service: Service,

@@ -129,6 +129,15 @@ impl Run {
     }
 }
 
+/// The number of callers that the goals are about.
+pub(super) const GOAL_CALLERS: usize = 64;
+
+/// That one, or what comes nearest to it.
+pub(super) fn goal_callers(measured: &[usize]) -> usize {
+    let nearest = measured.iter().min_by_key(|n| n.abs_diff(GOAL_CALLERS));
+    nearest.copied().unwrap_or(GOAL_CALLERS)
+}
+
 /// How many times as many requests as the other, in the same round.
 pub(super) fn ratio(ours: &[Round], other: &[Round]) -> f64 {
     let pairs = ours.iter().zip(other);

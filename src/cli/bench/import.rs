@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde_json::json;
 
+use super::processes::peak_memory;
+use super::stage::say;
 use crate::cli::Context;
 use crate::domain::customer::LegalEntity;
 use crate::import::customer_rows::CustomerRows;
@@ -224,7 +226,7 @@ impl Bench {
         Ok(Measured {
             psql,
             ours: [first, upsert, again],
-            peak_memory: peak_memory(),
+            peak_memory: peak_memory(std::process::id()),
         })
     }
 
@@ -311,17 +313,4 @@ impl Bench {
             false => Err(BenchError::Psql(status)),
         }
     }
-}
-
-/// For whoever waits; the figures alone go to standard output.
-fn say(text: std::fmt::Arguments<'_>) {
-    eprintln!("{text} …");
-}
-
-/// The most memory that this process ever had, where the system says so.
-fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kib * 1024)
 }

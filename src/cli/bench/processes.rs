@@ -97,7 +97,8 @@ impl Stat {
     }
 }
 
-fn peak_memory(pid: u32) -> Option<u64> {
+/// The most memory that a process ever had, where the system says so.
+pub(super) fn peak_memory(pid: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::failure::BenchFailure;
 use super::figures::{Goal, Run};
 use super::machine::Circumstances;
 
@@ -43,12 +44,23 @@ impl Report {
         })
     }
 
-    pub(super) fn print_json(&self) -> Result<(), serde_json::Error> {
+    /// To standard output: as JSON, or as a table under its title.
+    pub(super) fn show(&self, as_json: bool, title: &str) -> Result<(), BenchFailure> {
+        match as_json {
+            true => self
+                .print_json()
+                .map_err(|error| BenchFailure::Generator(error.to_string()))?,
+            false => self.print(title),
+        }
+        Ok(())
+    }
+
+    fn print_json(&self) -> Result<(), serde_json::Error> {
         println!("{}", serde_json::to_string_pretty(self)?);
         Ok(())
     }
 
-    pub(super) fn print(&self, title: &str) {
+    fn print(&self, title: &str) {
         println!("{title}");
         println!("{}", self.circumstances.line());
         println!("");

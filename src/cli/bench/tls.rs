@@ -1,7 +1,5 @@
 //! `idlink bench tls`: what a new connection costs.
 
-use std::time::Duration;
-
 use clap::Args;
 
 use super::contest::{Contender, Contest, Timing};
@@ -46,15 +44,11 @@ impl TlsBench {
         let measured = self.measure(&stage).await;
         stage.stop().await?;
         let (report, verdict) = measured?;
-        match self.json {
-            true => report
-                .print_json()
-                .map_err(|error| BenchFailure::Generator(error.to_string()))?,
-            false => report.print(&format!(
-                "TLS 1.3 connections, P-256, one refused request each; medians of {} rounds of {} s",
-                self.rounds, self.seconds
-            )),
-        }
+        let title = format!(
+            "TLS 1.3 connections, P-256, one refused request each; medians of {} rounds of {} s",
+            self.rounds, self.seconds
+        );
+        report.show(self.json, &title)?;
         verdict
     }
 
@@ -68,11 +62,7 @@ impl TlsBench {
         let customers = stage.customers(0).await?;
         let start = service::idlink(stage, &customers.database, Some(&certificate))?;
         let mut idlink = Contender::new(start.run().await?, Asking::Nothing, 0);
-        let timing = Timing {
-            rounds: self.rounds,
-            warm_up: Duration::from_secs_f64(self.seconds.min(1.0)),
-            measure: Duration::from_secs_f64(self.seconds),
-        };
+        let timing = Timing::of(self.rounds, self.seconds);
         let contest = Contest {
             stage,
             certificate: Some(&certificate),

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::contest::{Contender, Contest, Timing};
 use super::failure::BenchFailure;
-use super::figures::{Bound, Goal, Run, ratio};
+use super::figures::{Bound, Goal, Run, goal_callers, ratio};
 use super::load::Asking;
 use super::machine::Circumstances;
 use super::pgbench::Pgbench;
@@ -17,9 +17,6 @@ use super::service;
 use super::stage::{Folder, Stage, say};
 use crate::cli::Context;
 use crate::store::baseline::lookups::{Recorded, recording_script};
-
-/// The number of callers that the goal is about.
-const GOAL_CALLERS: usize = 64;
 
 /// Of pgbench's speed.
 const GOAL: f64 = 0.8;
@@ -54,15 +51,11 @@ impl TokenBench {
         let measured = self.measure(&stage).await;
         stage.stop().await?;
         let (report, verdict) = measured?;
-        match self.json {
-            true => report
-                .print_json()
-                .map_err(|error| BenchFailure::Generator(error.to_string()))?,
-            false => report.print(&format!(
-                "first tokens of new people, a customer and a link for each; medians of {} rounds of {} s",
-                self.rounds, self.seconds
-            )),
-        }
+        let title = format!(
+            "first tokens of new people, a customer and a link for each; medians of {} rounds of {} s",
+            self.rounds, self.seconds
+        );
+        report.show(self.json, &title)?;
         verdict
     }
 
@@ -85,11 +78,7 @@ impl TokenBench {
         let contest = Contest {
             stage,
             certificate: certificate.as_ref(),
-            timing: Timing {
-                rounds: self.rounds,
-                warm_up: Duration::from_secs_f64(self.seconds.min(1.0)),
-                measure: Duration::from_secs_f64(self.seconds),
-            },
+            timing: Timing::of(self.rounds, self.seconds),
         };
         let mut contenders = [idlink];
         for callers in &self.callers {
@@ -99,7 +88,7 @@ impl TokenBench {
             let held = contest.hold(&mut contenders, Some((&pgbench, clients)), *callers);
             let (all, of_pgbench) = held.await?;
             if let ([idlink], Some(pgbench)) = (all.as_slice(), &of_pgbench)
-                && *callers == self.goal_callers()
+                && *callers == goal_callers(&self.callers)
             {
                 let times = ratio(&idlink.rounds, &pgbench.rounds);
                 report.ratios.insert("pgbench", times);
@@ -121,12 +110,6 @@ impl TokenBench {
         idlink.service.stop().await;
         customers.store.close();
         Ok((report, verdict))
-    }
-
-    /// 64, or what comes nearest to it.
-    fn goal_callers(&self) -> usize {
-        let nearest = self.callers.iter().min_by_key(|n| n.abs_diff(GOAL_CALLERS));
-        nearest.copied().unwrap_or(GOAL_CALLERS)
     }
 }
 

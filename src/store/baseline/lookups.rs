@@ -3,7 +3,8 @@
 
 use super::super::{Store, StoreError, UNLIMITED};
 
-/// The statement by which the service finds the candidates of one sign-up.
+/// What the service looks up for one sign-up, as a statement for one alone; the
+/// service's own carries many (`candidates.rs`), and a test compares the two.
 /// The peers that the service is measured against send the same file.
 const CANDIDATES: &str = include_str!("../../../benches/peers/candidates.sql");
 
