@@ -1,10 +1,10 @@
 //! A credential is exchanged for the next one while people sign up.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use reqwest::RequestBuilder;
+use reqwest::{Client, RequestBuilder};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -15,15 +15,33 @@ use crate::support::program::Folder;
 const TENANT: &str = "rolling";
 const ENDED: &str = ", not_after = 2020-01-01T00:00:00Z";
 
-type Show = Box<dyn Fn(&Door) -> RequestBuilder + Send + Sync>;
+/// With the old credential, and with the new one.
+type Callers = Box<dyn Fn(&Door) -> [Caller; 2] + Send + Sync>;
 
-/// One method with two credentials: as the settings spell each, and as a
-/// caller shows it.
+/// One method with two credentials: as the settings spell each, and who shows
+/// it.
 struct Method {
     name: &'static str,
     list: &'static str,
     spelt: [String; 2],
-    show: [Show; 2],
+    callers: Callers,
+}
+
+/// Somebody with connections of their own: one that another has opened and not
+/// used is closed after a while, when somebody may be about to use it.
+struct Caller {
+    client: Client,
+    header: Option<(&'static str, String)>,
+}
+
+impl Caller {
+    fn ask(&self, door: &Door) -> RequestBuilder {
+        let request = door.ask_by(&self.client, TENANT);
+        match &self.header {
+            Some((name, value)) => request.header(*name, value),
+            None => request,
+        }
+    }
 }
 
 impl Method {
@@ -33,24 +51,23 @@ impl Method {
         header: &'static str,
         credentials: [(String, String); 2],
     ) -> Self {
-        let (spelt, shown): (Vec<_>, Vec<_>) = credentials.into_iter().unzip();
-        let show = <[String; 2]>::try_from(shown).unwrap().map(|value| {
-            let show = move |door: &Door| door.ask(TENANT).header(header, &value);
-            Box::new(show) as Show
-        });
+        let [(old, shown_old), (new, shown_new)] = credentials;
+        let shown = [shown_old, shown_new];
         Self {
             name,
             list,
-            spelt: spelt.try_into().unwrap(),
-            show,
+            spelt: [old, new],
+            callers: Box::new(move |door| {
+                shown.clone().map(|value| Caller {
+                    client: door.client_builder().build().unwrap(),
+                    header: Some((header, value)),
+                })
+            }),
         }
     }
 
-    fn all(folder_door: &Door) -> Vec<Self> {
+    fn all() -> Vec<Self> {
         let certificates = [(); 2].map(|()| self_signed(&params("b2c")));
-        let clients = certificates
-            .each_ref()
-            .map(|shown| shown.client(folder_door));
         vec![
             Self::header(
                 "basic",
@@ -83,9 +100,11 @@ impl Method {
                 spelt: certificates
                     .each_ref()
                     .map(|shown| format!("sha256 = \"{}\"", shown.pin())),
-                show: clients.map(|client| {
-                    let show = move |door: &Door| door.ask_by(&client, TENANT);
-                    Box::new(show) as Show
+                callers: Box::new(move |door| {
+                    certificates.each_ref().map(|shown| Caller {
+                        client: shown.client(door),
+                        header: None,
+                    })
                 }),
             },
         ]
@@ -103,30 +122,35 @@ struct Load {
     stop: Arc<AtomicBool>,
     /// Which of the two credentials they show.
     shows_new: Arc<AtomicBool>,
-    answered: Arc<AtomicUsize>,
-    failed: Arc<AtomicUsize>,
+    /// By each caller.
+    answered: Vec<Arc<AtomicUsize>>,
+    failed: Arc<Mutex<Vec<String>>>,
 }
 
 impl Load {
-    fn start(door: &Arc<Door>, method: &Arc<Method>) -> Self {
+    fn start(door: &Arc<Door>, method: &Method) -> Self {
         let mut load = Self {
             callers: JoinSet::new(),
             stop: Arc::default(),
             shows_new: Arc::default(),
-            answered: Arc::default(),
+            answered: Vec::new(),
             failed: Arc::default(),
         };
         for _ in 0..4 {
-            let (door, method) = (Arc::clone(door), Arc::clone(method));
+            let answered = Arc::<AtomicUsize>::default();
+            load.answered.push(Arc::clone(&answered));
+            let (door, callers) = (Arc::clone(door), (method.callers)(door));
             let (stop, shows_new) = (Arc::clone(&load.stop), Arc::clone(&load.shows_new));
-            let (answered, failed) = (Arc::clone(&load.answered), Arc::clone(&load.failed));
+            let failed = Arc::clone(&load.failed);
             load.callers.spawn(async move {
                 while !stop.load(Ordering::SeqCst) {
                     let which = usize::from(shows_new.load(Ordering::SeqCst));
-                    let status = door.status(method.show[which](&door)).await;
-                    if status != 200 {
-                        failed.fetch_add(1, Ordering::SeqCst);
-                    }
+                    let failure = match callers[which].ask(&door).send().await {
+                        Ok(response) if response.status() == 200 => None,
+                        Ok(response) => Some(response.status().to_string()),
+                        Err(error) => Some(format!("{error:?}")),
+                    };
+                    failed.lock().unwrap().extend(failure);
                     answered.fetch_add(1, Ordering::SeqCst);
                 }
             });
@@ -134,23 +158,27 @@ impl Load {
         load
     }
 
-    /// Until so many more have been answered.
+    /// Until every caller has been answered so many times more: what it had
+    /// begun before has ended, however slow it was beside the others.
     async fn go_on(&self) {
-        let enough = self.answered.load(Ordering::SeqCst) + 40;
         let reached = async {
-            while self.answered.load(Ordering::SeqCst) < enough {
-                sleep(Duration::from_millis(5)).await;
+            for answered in &self.answered {
+                let enough = answered.load(Ordering::SeqCst) + 10;
+                while answered.load(Ordering::SeqCst) < enough {
+                    sleep(Duration::from_millis(5)).await;
+                }
             }
         };
         timeout(Duration::from_secs(30), reached).await.unwrap();
     }
 
-    async fn end(mut self) -> usize {
+    /// What went wrong.
+    async fn end(mut self) -> Vec<String> {
         self.stop.store(true, Ordering::SeqCst);
         while let Some(ended) = self.callers.join_next().await {
             ended.unwrap();
         }
-        self.failed.load(Ordering::SeqCst)
+        std::mem::take(&mut self.failed.lock().unwrap())
     }
 }
 
@@ -158,8 +186,7 @@ impl Load {
 async fn a_credential_is_rolled_under_load_without_a_failure() {
     let begin = "credentials = [{ username = \"x\", password = \"x\" }]";
     let door = Arc::new(Door::open_tls(Folder::new(), &[(TENANT, begin)]).await);
-    for method in Method::all(&door) {
-        let method = Arc::new(method);
+    for method in Method::all() {
         let [old, new] = method.spelt.clone();
         let old_alone = method.keys(std::slice::from_ref(&old));
         door.change(&[(TENANT, &old_alone)]).await;
@@ -174,20 +201,12 @@ async fn a_credential_is_rolled_under_load_without_a_failure() {
         door.change(&[(TENANT, &method.keys(&[new, format!("{old}{ENDED}")]))])
             .await;
         load.go_on().await;
-        assert_eq!(load.end().await, 0, "{}", method.name);
+        assert_eq!(load.end().await, [""; 0], "{}", method.name);
 
-        assert_eq!(
-            door.status(method.show[0](&door)).await,
-            401,
-            "{}: old",
-            method.name
-        );
-        assert_eq!(
-            door.status(method.show[1](&door)).await,
-            200,
-            "{}: new",
-            method.name
-        );
+        let [old, new] = (method.callers)(&door);
+        let told = [old, new].map(|caller| door.status(caller.ask(&door)));
+        let told = futures_util::future::join_all(told).await;
+        assert_eq!(told, [401, 200], "{}: old, new", method.name);
         assert_eq!(door.refused(TENANT, method.name, "ended").await, 1);
     }
 }
