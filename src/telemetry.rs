@@ -1,6 +1,7 @@
 //! Logs, request ids and metrics. Nothing here, or below here, shows what a
 //! request holds: no path, query, header, body or address of a person.
 
+mod json;
 mod lines;
 
 use std::io::IsTerminal;
@@ -20,6 +21,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 use uuid::Uuid;
 
+use json::Json;
 pub use lines::Keeper;
 use lines::Lines;
 
@@ -52,7 +54,7 @@ pub fn start_logs() -> Keeper {
         (layer, Keeper::of_nothing())
     } else {
         let (lines, keeper) = Lines::for_reader(std::io::stderr());
-        let layer = layer.json().flatten_event(true).with_span_list(false);
+        let layer = layer.event_format(Json).fmt_fields(Json);
         (layer.with_writer(lines).boxed(), keeper)
     };
     // Only the first one of a process counts.
