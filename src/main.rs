@@ -1,14 +1,23 @@
 //! Parses the command line, runs one command, and says why it failed.
 
 use std::error::Error;
+use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
 use idlink::cli::{CommandLine, exit_code};
+use tokio::runtime::{Builder, Runtime};
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match CommandLine::parse().run().await {
+fn main() -> ExitCode {
+    let line = CommandLine::parse();
+    let runtime = match runtime(line.threads()) {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("idlink: no thread to work on can be had: {error}; raise `ulimit -u`");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(line.run()) {
         Ok(code) => code,
         Err(error) => {
             for line in chain(error.as_ref()).lines() {
@@ -17,6 +26,14 @@ async fn main() -> ExitCode {
             exit_code(&error)
         }
     }
+}
+
+fn runtime(threads: Option<usize>) -> io::Result<Runtime> {
+    let mut builder = Builder::new_multi_thread();
+    if let Some(threads) = threads {
+        builder.worker_threads(threads);
+    }
+    builder.enable_all().build()
 }
 
 /// The error and its causes, each said once.

@@ -95,6 +95,20 @@ fn environment() -> Result<Vec<(String, String)>, NoText> {
 pub type Failure = Box<dyn Error + Send + Sync>;
 
 impl CommandLine {
+    /// How many threads the command's own work is for; `None`: one a core.
+    ///
+    /// The web server has a worker a core. What the service does beside it waits
+    /// for the database most of the time, and fewer threads wake each other less.
+    pub fn threads(&self) -> Option<usize> {
+        match self.command {
+            Command::Serve(_) => {
+                let cores = std::thread::available_parallelism().map_or(1, usize::from);
+                Some(cores.div_ceil(2))
+            }
+            _ => None,
+        }
+    }
+
     /// What the program ends with: success, unless the command has another way
     /// to say what it found.
     pub async fn run(self) -> Result<ExitCode, Failure> {
