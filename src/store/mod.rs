@@ -48,6 +48,7 @@ use sessions::Sessions;
 
 pub use session::Statements;
 pub(crate) use session::{InOrder, pipelined};
+pub(crate) use sessions::BY_INDEX;
 
 /// How to reach the database and how long to wait for it.
 #[derive(Clone)]
@@ -323,7 +324,9 @@ impl Transaction {
 
 /// For a transaction that looks at everybody, however long its caller takes.
 const UNLIMITED: &str = "
-    SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
+    SET LOCAL statement_timeout = 0;
+    SET LOCAL idle_in_transaction_session_timeout = 0;
+    SET LOCAL enable_seqscan = on";
 
 /// How often one request runs its transaction again, and until when.
 pub struct Tries {

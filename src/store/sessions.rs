@@ -97,5 +97,14 @@ impl Sessions {
 fn session_options(given: Option<&str>, limits: &Limits) -> String {
     let settings = session::settings(limits);
     let set = settings.map(|(name, value)| format!(" -c {name}={value}"));
-    format!("{}{}", given.unwrap_or_default(), set.concat())
+    let given = given.unwrap_or_default();
+    // As transactions that are begun say themselves.
+    let isolation = r" -c default_transaction_isolation=read\ committed";
+    format!("{given}{}{isolation}{BY_INDEX}", set.concat())
 }
+
+/// For plans that are kept. One that was made when a table was empty or small
+/// would read all of it until somebody analyses it, and it may have grown by
+/// thousands of rows meanwhile. What an index cannot find looks dear then, and
+/// would be compiled.
+pub(crate) const BY_INDEX: &str = " -c enable_seqscan=off -c jit=off";

@@ -10,6 +10,7 @@ use tokio::process::Command;
 use super::failure::BenchFailure;
 use super::population::{ISSUER, LEGAL_ENTITY, PROVIDER};
 use super::stage::Stage;
+use crate::store::BY_INDEX;
 
 /// More than one run makes.
 const A_RUN: u64 = 1_000_000_000;
@@ -107,6 +108,8 @@ impl Pgbench {
             .args(&self.variables)
             .args(["-D", &format!("base={base}")])
             .arg(&self.database)
+            // It keeps its plans as the service does.
+            .env("PGOPTIONS", BY_INDEX)
             .kill_on_drop(true)
             .output()
             .await

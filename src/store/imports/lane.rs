@@ -74,6 +74,7 @@ const SETTINGS: &str = "
     SET synchronous_commit = off;
     SET plan_cache_mode = force_custom_plan;
     SET jit = off;
+    SET enable_seqscan = on;
     SET work_mem = '64MB';
     SET maintenance_work_mem = '256MB';
     SELECT set_config(name, '1s', false) FROM pg_settings
