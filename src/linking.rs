@@ -28,7 +28,7 @@ use crate::domain::site::{Mode, Site, Stage};
 use crate::domain::trust::Address;
 use crate::limits::{Admitted, Limits};
 use crate::sign_up::{LONGEST_SIGN_UP, Step, attempt_key, correlated_key};
-use crate::store::attempts::{AttemptRow, Decided, Earlier, Said};
+use crate::store::attempts::{AttemptRow, Earlier, Said, Verdict};
 use crate::store::audit::ChangeIds;
 use crate::store::candidates::{Candidates, Lookup};
 use crate::store::customers::Held;
@@ -401,9 +401,14 @@ async fn gone(
         (Switch::On, Mode::Observe) => Said::Continue,
         (Switch::On, Mode::Enforce) => Said::Refuse,
     };
-    let decision = Decision::Refuse(refusal);
-    let attempt = attempt(recording, ids, now, &decision, 0, said);
-    let reference = store.remember(&attempt.row()).await?;
+    let verdict = Verdict {
+        decision: Some(Decision::Refuse(refusal)),
+        found: 0,
+        said,
+    };
+    let reference = store
+        .remember(&attempt(recording, ids, now), &verdict)
+        .await?;
     Ok(Run::Done(match said {
         Said::Continue => Outcome::NotLinked,
         Said::Refuse => refused(recording, refusal, reference),
@@ -417,14 +422,18 @@ async fn observe(
     ids: &Ids,
     now: OffsetDateTime,
 ) -> Result<Run, StoreError> {
-    let lookup = lookup(recording);
-    let (_, candidates) = store
-        .asked(&recording.site.legal_entity, lookup.as_ref())
+    let candidates = match lookup(recording) {
+        Some(lookup) => store.candidates(&lookup).await?,
+        None => Candidates::default(),
+    };
+    let verdict = Verdict {
+        decision: Some(decide_among(&candidates, recording, now)),
+        found: candidates.found.len(),
+        said: Said::Continue,
+    };
+    store
+        .remember(&attempt(recording, ids, now), &verdict)
         .await?;
-    let decision = decide_among(&candidates, recording, now);
-    let found = candidates.found;
-    let attempt = attempt(recording, ids, now, &decision, found.len(), Said::Continue);
-    store.remember(&attempt.row()).await?;
     Ok(Run::Done(Outcome::NotLinked))
 }
 
@@ -449,36 +458,6 @@ fn lookup(recording: &Recording) -> Option<Lookup<'_>> {
     })
 }
 
-/// An attempt row together with the key that it borrows.
-struct Attempt<'a> {
-    key: [u8; 32],
-    recording: &'a Recording,
-    ids: &'a Ids,
-    at: OffsetDateTime,
-    decision: &'a Decision,
-    found: usize,
-    said: Said,
-}
-
-fn attempt<'a>(
-    recording: &'a Recording,
-    ids: &'a Ids,
-    at: OffsetDateTime,
-    decision: &'a Decision,
-    found: usize,
-    said: Said,
-) -> Attempt<'a> {
-    Attempt {
-        key: key(recording),
-        recording,
-        ids,
-        at,
-        decision,
-        found,
-        said,
-    }
-}
-
 /// What makes two recordings the same one (contracts.md §7.3).
 fn key(recording: &Recording) -> [u8; 32] {
     let (tenant, identity) = (&recording.site.tenant, &recording.identity);
@@ -496,22 +475,17 @@ fn key(recording: &Recording) -> [u8; 32] {
     })
 }
 
-impl Attempt<'_> {
-    fn row(&self) -> AttemptRow<'_> {
-        AttemptRow {
-            attempt_id: self.ids.attempt,
-            key: &self.key,
-            site: &self.recording.site,
-            step: self.recording.via,
-            request_id: self.recording.request_id.map(RequestId::id),
-            at: self.at,
-            provider: &self.recording.identity.provider,
-            identity: Some(&self.recording.identity),
-            address: &self.recording.address,
-            decided: Decided::Decided(self.decision),
-            found: self.found,
-            said: self.said,
-        }
+fn attempt<'a>(recording: &'a Recording, ids: &Ids, at: OffsetDateTime) -> AttemptRow<'a> {
+    AttemptRow {
+        attempt_id: ids.attempt,
+        key: key(recording),
+        site: &recording.site,
+        step: recording.via,
+        request_id: recording.request_id.map(RequestId::id),
+        at,
+        provider: &recording.identity.provider,
+        identity: Some(&recording.identity),
+        address: &recording.address,
     }
 }
 

@@ -3,13 +3,15 @@
 //! Total: a person is waiting in front of a page, so there is always an
 //! answer. What an outage says to them is the site's rule.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_lc_rs::digest;
+use futures_util::FutureExt;
 use time::OffsetDateTime;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use crate::domain::answer::{Answer, Refusal, Refused};
@@ -22,11 +24,10 @@ use crate::domain::site::{Mode, Outage, Site, Stage};
 use crate::domain::tenant::Tenant;
 use crate::domain::trust::Address;
 use crate::limits::{Admitted, Limits};
-use crate::store::attempts::{AttemptRow, Decided, Earlier, Said};
+use crate::store::attempts::{AttemptRow, Earlier, Said, Verdict};
 use crate::store::candidates::{Candidates, Lookup};
 use crate::store::features::Switch;
 use crate::store::{Store, StoreError, Tries};
-use crate::tracked::Tracked;
 
 /// At which point of a sign-up the question is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,7 +144,6 @@ pub struct Asked {
 #[derive(Clone)]
 pub struct SignUps {
     store: Store,
-    tracked: Tracked,
     limits: Limits,
     /// Whether the switch was off when the store last said. Where linking is
     /// not in use, an outage of the store is no reason to turn people away.
@@ -151,10 +151,9 @@ pub struct SignUps {
 }
 
 impl SignUps {
-    pub fn new(store: Store, tracked: Tracked) -> Self {
+    pub fn new(store: Store) -> Self {
         Self {
             store,
-            tracked,
             limits: Limits::default(),
             known_off: Arc::default(),
         }
@@ -209,15 +208,21 @@ impl SignUps {
         patience: Duration,
         admitted: Admitted,
     ) -> Result<Asked, String> {
-        let work = {
-            let (asking, question) = (self.clone(), question.clone());
-            let until = Instant::now() + patience;
+        let until = Instant::now() + patience;
+        let asking = {
+            let (asking, question) = (self.clone(), Arc::clone(question));
             async move {
-                let _under_way = admitted;
-                asking.ask_until(&question, attempt_id, until).await
+                asking
+                    .ask_until(&question, attempt_id, until, Arc::new(admitted))
+                    .await
             }
         };
-        match self.tracked.run(patience, work).await {
+        let asked = match question.step.is_evidence() {
+            // Written whoever has stopped waiting: a later step goes by it.
+            true => self.store.tracked().run(patience, asking).await,
+            false => within(until, asking).await,
+        };
+        match asked {
             Some(Ok(asked)) => Ok(asked),
             Some(Err(error)) => Err(error.to_string()),
             None => Err("the answer came too late".to_owned()),
@@ -226,14 +231,14 @@ impl SignUps {
 
     async fn ask_until(
         &self,
-        question: &Question,
+        question: &Arc<Question>,
         attempt_id: Uuid,
         until: Instant,
+        admitted: Arc<Admitted>,
     ) -> Result<Asked, StoreError> {
         let mut tries = Tries::until(until);
         loop {
-            let now = OffsetDateTime::now_utc();
-            match ask_once(&self.store, question, attempt_id, now).await {
+            match self.ask_once(question, attempt_id, &admitted).await {
                 Ok((switch, asked)) => {
                     self.known_off
                         .store(switch == Switch::Off, Ordering::Relaxed);
@@ -243,6 +248,90 @@ impl SignUps {
             }
         }
     }
+
+    async fn ask_once(
+        &self,
+        question: &Arc<Question>,
+        attempt_id: Uuid,
+        admitted: &Arc<Admitted>,
+    ) -> Result<(Switch, Asked), StoreError> {
+        let now = OffsetDateTime::now_utc();
+        let recalled = self.recall(question, now).await?;
+        let question = recalled.map_or_else(|| Arc::clone(question), Arc::new);
+        let site = &question.site;
+        let lookup = match (question.step.scope(), &question.address) {
+            (Scope::Everything | Scope::KnownAddress, Address::Proven(email)) => Some(Lookup {
+                legal_entity: &site.legal_entity,
+                email,
+                customer_type: site.rules.customer_type,
+                issuer: &question.tenant.issuer,
+                provider: &question.provider,
+                feed_max_age: site.rules.feed_max_age,
+            }),
+            _ => None,
+        };
+        let attempt = AttemptRow {
+            attempt_id,
+            key: key(&question, attempt_id),
+            site,
+            step: question.step.as_str(),
+            request_id: question.request_id.map(RequestId::id),
+            at: now,
+            provider: &question.provider,
+            identity: None,
+            address: &question.address,
+        };
+        let judge = {
+            let (question, admitted) = (Arc::clone(&question), Arc::clone(admitted));
+            Box::new(move |candidates: &Candidates| {
+                // Under way for as long as it is carried, whoever has gone.
+                let _under_way = &admitted;
+                judge(&question, candidates, now)
+            })
+        };
+        let remembered = self.store.sign_up(lookup.as_ref(), &attempt, judge).await?;
+        let Some((verdict, reference)) = remembered else {
+            return Ok((Switch::Off, Asked::nothing()));
+        };
+        report(&question, &verdict, &reference);
+        let asked = Asked {
+            answer: answer(&question, verdict.decision, reference.clone()),
+            reference: Some(reference),
+        };
+        Ok((Switch::On, asked))
+    }
+
+    /// The question in the light of what was said when the sign-up began; `None`
+    /// where nothing was. Only steps that are evidence themselves have one, and
+    /// those run in a task, where the store may be used directly.
+    async fn recall(
+        &self,
+        question: &Question,
+        now: OffsetDateTime,
+    ) -> Result<Option<Question>, StoreError> {
+        let correlation = question.request_id.and_then(RequestId::correlation);
+        let (Some(step), Some(correlation)) = (question.step.beginning(), correlation) else {
+            return Ok(None);
+        };
+        let since = now - LONGEST_FORM;
+        let earlier = self
+            .store
+            .earlier(&question.site, step.as_str(), correlation, since)
+            .await?;
+        Ok(match earlier {
+            Earlier::Never => None,
+            Earlier::As { provider, address } => Some(question.begun_as(provider, &address)),
+            Earlier::Contradictory => {
+                Some(question.begun_as(Provider::unknown(), &Address::Missing))
+            }
+        })
+    }
+}
+
+/// `None` when it is too late, or has ended in a panic: a person is waiting.
+async fn within<T>(until: Instant, work: impl Future<Output = T>) -> Option<T> {
+    let work = AssertUnwindSafe(work).catch_unwind();
+    timeout_at(until, work).await.ok()?.ok()
 }
 
 impl Asked {
@@ -255,88 +344,25 @@ impl Asked {
     }
 }
 
-async fn ask_once(
-    store: &Store,
-    question: &Question,
-    attempt_id: Uuid,
-    now: OffsetDateTime,
-) -> Result<(Switch, Asked), StoreError> {
-    let recalled = recall(store, question, now).await?;
-    let question = recalled.as_ref().unwrap_or(question);
-    let site = &question.site;
-    let lookup = match (question.step.scope(), &question.address) {
-        (Scope::Everything | Scope::KnownAddress, Address::Proven(email)) => Some(Lookup {
-            legal_entity: &site.legal_entity,
-            email,
-            customer_type: site.rules.customer_type,
-            issuer: &question.tenant.issuer,
-            provider: &question.provider,
-            feed_max_age: site.rules.feed_max_age,
-        }),
-        _ => None,
-    };
-    let (switch, Candidates { found, feed }) =
-        store.asked(&site.legal_entity, lookup.as_ref()).await?;
-    if switch == Switch::Off {
-        return Ok((switch, Asked::nothing()));
-    }
-    let freshness = Freshness::of(feed, site.rules.feed_max_age, now);
+/// What the records say of a sign-up, and what is said of it.
+fn judge(question: &Question, candidates: &Candidates, now: OffsetDateTime) -> Verdict {
+    let (site, found) = (&question.site, &candidates.found);
+    let freshness = Freshness::of(candidates.feed, site.rules.feed_max_age, now);
     let decision = match (question.step.scope(), &question.address) {
         (Scope::Everything, _) | (Scope::KnownAddress, Address::Proven(_)) => {
-            Some(decide(&question.address, &found, freshness, &site.rules))
+            Some(decide(&question.address, found, freshness, &site.rules))
         }
         (Scope::CertainRefusals | Scope::KnownAddress, _) => certain_refusal(question),
     };
-    let refusal = match (site.mode, &decision) {
-        (Mode::Enforce, Some(Decision::Refuse(refusal))) => Some(*refusal),
-        _ => None,
+    let said = match (&decision, site.mode) {
+        (Some(Decision::Refuse(_)), Mode::Enforce) => Said::Refuse,
+        (Some(_) | None, _) => Said::Continue,
     };
-    let reference = store
-        .remember(&AttemptRow {
-            attempt_id,
-            key: &key(question, attempt_id),
-            site,
-            step: question.step.as_str(),
-            request_id: question.request_id.map(RequestId::id),
-            at: now,
-            provider: &question.provider,
-            identity: None,
-            address: &question.address,
-            decided: decision
-                .as_ref()
-                .map_or(Decided::NotDecided, Decided::Decided),
-            found: found.len(),
-            said: refusal.map_or(Said::Continue, |_| Said::Refuse),
-        })
-        .await?;
-    report(question, decision.as_ref(), found.len(), &reference);
-    let asked = Asked {
-        answer: answer(question, decision, refusal, reference.clone()),
-        reference: Some(reference),
-    };
-    Ok((switch, asked))
-}
-
-/// The question in the light of what was said when the sign-up began; `None`
-/// where nothing was.
-async fn recall(
-    store: &Store,
-    question: &Question,
-    now: OffsetDateTime,
-) -> Result<Option<Question>, StoreError> {
-    let correlation = question.request_id.and_then(RequestId::correlation);
-    let (Some(step), Some(correlation)) = (question.step.beginning(), correlation) else {
-        return Ok(None);
-    };
-    let since = now - LONGEST_FORM;
-    let earlier = store
-        .earlier(&question.site, step.as_str(), correlation, since)
-        .await?;
-    Ok(match earlier {
-        Earlier::Never => None,
-        Earlier::As { provider, address } => Some(question.begun_as(provider, &address)),
-        Earlier::Contradictory => Some(question.begun_as(Provider::unknown(), &Address::Missing)),
-    })
+    Verdict {
+        decision,
+        found: found.len(),
+        said,
+    }
 }
 
 impl Question {
@@ -389,16 +415,13 @@ fn certain_refusal(question: &Question) -> Option<Decision> {
     }
 }
 
-fn answer(
-    question: &Question,
-    decision: Option<Decision>,
-    refusal: Option<Refusal>,
-    reference: Reference,
-) -> Answer {
-    match (refusal, decision, question.site.mode) {
-        (Some(refusal), _, _) => refuse(question, refusal, reference),
-        (None, Some(Decision::Link(_, number)), Mode::Enforce) => Answer::Continue(Some(number)),
-        (None, _, _) => Answer::Continue(None),
+fn answer(question: &Question, decision: Option<Decision>, reference: Reference) -> Answer {
+    match (decision, question.site.mode) {
+        (Some(Decision::Refuse(refusal)), Mode::Enforce) => refuse(question, refusal, reference),
+        (Some(Decision::Link(_, number)), Mode::Enforce) => Answer::Continue(Some(number)),
+        (Some(Decision::Create(_)) | None, Mode::Enforce) | (_, Mode::Observe | Mode::Off) => {
+            Answer::Continue(None)
+        }
     }
 }
 
@@ -440,8 +463,8 @@ fn unavailable(question: &Question, attempt_id: Uuid, reason: &str, outage: Outa
 }
 
 /// One line for each decision, by the reference that the person was shown.
-fn report(question: &Question, decision: Option<&Decision>, found: usize, reference: &Reference) {
-    let decision = match decision {
+fn report(question: &Question, verdict: &Verdict, reference: &Reference) {
+    let decision = match &verdict.decision {
         None => "not decided",
         Some(Decision::Link(..)) => "link",
         Some(Decision::Create(_)) => "create",
@@ -459,7 +482,7 @@ fn report(question: &Question, decision: Option<&Decision>, found: usize, refere
         site = question.site.name,
         step = question.step.as_str(),
         provider = question.provider.as_str(),
-        found,
+        found = verdict.found,
         decision,
         request_id = question.request_id.map(|id| tracing::field::display(id.id())),
         %reference,

@@ -31,6 +31,11 @@ impl Tracked {
         }
     }
 
+    /// Runs `work`, which sets itself its limits, to its end.
+    pub fn start(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn_on(work, &self.runtime);
+    }
+
     /// Runs `work` to its end. Returns `None` when it has not ended within
     /// `patience`; it goes on all the same.
     ///

@@ -15,7 +15,7 @@ use crate::domain::customer::{
 };
 use crate::domain::link::{LinkId, Room, room, standing};
 use crate::domain::matching::{Decision, NewCustomer};
-use crate::store::attempts::Said;
+use crate::store::attempts::{Said, Verdict};
 use crate::store::audit::{Change, ChangeIds};
 use crate::store::candidates::{Candidates, Lookup};
 use crate::store::customers::{CustomerRow, Held, NUMBER_ONCE};
@@ -301,17 +301,13 @@ impl Enforcing<'_> {
     }
 
     async fn refuse(self, refusal: Refusal, found: &[Customer]) -> Result<Run, StoreError> {
-        let decision = Decision::Refuse(refusal);
-        let found = found.len();
-        let attempt = attempt(
-            self.recording,
-            self.ids,
-            self.now,
-            &decision,
-            found,
-            Said::Refuse,
-        );
-        let reference = self.tx.remember(&attempt.row()).await?;
+        let verdict = Verdict {
+            decision: Some(Decision::Refuse(refusal)),
+            found: found.len(),
+            said: Said::Refuse,
+        };
+        let attempt = attempt(self.recording, self.ids, self.now);
+        let reference = self.tx.remember(&attempt, &verdict).await?;
         self.tx.commit().await?;
         Ok(Run::Done(refused(self.recording, refusal, reference)))
     }

@@ -10,7 +10,6 @@ use arc_swap::ArcSwap;
 use futures_util::future::join_all;
 use secrecy::{ExposeSecret, SecretString};
 use time::OffsetDateTime;
-use tokio::runtime::Handle;
 use tokio::sync::watch;
 use url::Url;
 
@@ -71,7 +70,7 @@ impl State {
         public_url: Url,
     ) -> Result<Arc<Self>, StartError> {
         let http = oidc::http_client()?;
-        let tracked = Tracked::new(Handle::current());
+        let tracked = store.tracked().clone();
         let providers = providers(&settings, &BTreeMap::new(), &http);
         let bearers = bearers(&settings, &BTreeMap::new(), &http);
         let connectors = connectors(&settings, bearers)?;
@@ -82,9 +81,7 @@ impl State {
         limits.set(&settings.limits);
         Ok(Arc::new(Self {
             asks,
-            sign_ups: Data::new(
-                SignUps::new(store.clone(), tracked.clone()).within(limits.clone()),
-            ),
+            sign_ups: Data::new(SignUps::new(store.clone()).within(limits.clone())),
             linking: Data::new(Linking::new(store.clone(), tracked.clone()).within(limits.clone())),
             limits,
             connectors: Data::new(ArcSwap::from_pointee(connectors)),

@@ -15,14 +15,6 @@ use crate::domain::reference::Reference;
 use crate::domain::site::Site;
 use crate::domain::trust::Address;
 
-/// What the records said, where they were asked at all.
-#[derive(Clone, Copy, Debug)]
-pub enum Decided<'a> {
-    /// The step decides nothing, or linking is switched off.
-    NotDecided,
-    Decided(&'a Decision),
-}
-
 /// What was said. Under `observe` it differs from what was decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Said {
@@ -30,10 +22,19 @@ pub enum Said {
     Refuse,
 }
 
-/// An attempt about to be remembered.
+/// What came of an attempt.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// `None` where the step decides nothing.
+    pub decision: Option<Decision>,
+    pub found: usize,
+    pub said: Said,
+}
+
+/// An attempt about to be remembered, as it is known before it is decided.
 pub struct AttemptRow<'a> {
     pub attempt_id: Uuid,
-    pub key: &'a [u8; 32],
+    pub key: [u8; 32],
     pub site: &'a Arc<Site>,
     pub step: &'static str,
     pub request_id: Option<Uuid>,
@@ -41,9 +42,6 @@ pub struct AttemptRow<'a> {
     pub provider: &'a Provider,
     pub identity: Option<&'a Identity>,
     pub address: &'a Address,
-    pub decided: Decided<'a>,
-    pub found: usize,
-    pub said: Said,
 }
 
 /// What a platform said about a sign-up when it asked before.

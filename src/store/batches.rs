@@ -3,7 +3,8 @@
 //!
 //! Nobody waits for a timer: whoever comes alone is carried at once, and what
 //! comes meanwhile makes the next batch, which grows with the load and with
-//! the time that the database takes. A batch holds questions of one legal
+//! the time that the database takes. Only where those under way do not come back
+//! does the next batch set out without them. A batch holds questions of one legal
 //! entity, so that its statement stays inside one shard; every entity has a
 //! few batches under way, and all of them together a bounded number, which
 //! they take turns at: one that is asked much does not hold up the others.
@@ -21,12 +22,21 @@ use tokio::time::{Instant, timeout};
 
 use super::{Limits, StoreError};
 use crate::domain::customer::LegalEntity;
+use crate::tracked::Tracked;
 
 /// Of one legal entity and kind.
 const UNDER_WAY: usize = 2;
 
+/// The same where those that are under way do not come back.
+const MOST_UNDER_WAY: usize = 4;
+
+/// How long the others are waited for. Whoever has stood in the queue for longer
+/// sets out beside them: they may have been held up.
+const OVERDUE: Duration = Duration::from_millis(50);
+
 /// How many wait before a second batch sets out beside the first. Fewer are
-/// better carried together: a statement costs more than what is in it.
+/// better carried together by whoever comes back next: a statement costs more
+/// than what is in it.
 const CROWDED: usize = 32;
 
 /// Beyond it a statement only takes longer.
@@ -90,8 +100,11 @@ pub(super) struct Batches<Q: Batched> {
 /// What batches of all kinds share.
 #[derive(Clone)]
 pub(super) struct Bounds {
+    /// What they are carried in, whoever asks.
+    tracked: Tracked,
     /// Of which there are as many as batches may be under way.
     turns: Arc<Semaphore>,
+    most: usize,
     /// The same for questions that are asked for apart.
     apart: Arc<Semaphore>,
     /// For one statement with all that it may have to wait for. Beyond it the
@@ -102,12 +115,19 @@ pub(super) struct Bounds {
 impl Bounds {
     /// Half of the connections, and a quarter for those that are apart; the
     /// rest is for recordings and for everybody else.
-    pub(super) fn of(connections: usize, limits: &Limits) -> Self {
+    pub(super) fn of(connections: usize, limits: &Limits, tracked: &Tracked) -> Self {
         Self {
+            tracked: tracked.clone(),
             turns: Arc::new(Semaphore::new(connections.div_ceil(2))),
+            most: connections.div_ceil(2),
             apart: Arc::new(Semaphore::new(connections.div_ceil(4))),
             limit: limits.wait + limits.connect + 2 * limits.statement,
         }
+    }
+
+    /// Whether half of the turns are taken.
+    fn are_scarce(&self) -> bool {
+        2 * self.turns.available_permits() <= self.most
     }
 }
 
@@ -127,6 +147,13 @@ struct Queue<Q: Batched> {
     carriers: usize,
 }
 
+impl<Q: Batched> Queue<Q> {
+    fn is_overdue(&self) -> bool {
+        let first = self.waiting.front();
+        first.is_some_and(|first| first.since.elapsed() >= OVERDUE)
+    }
+}
+
 impl<Q: Batched> Default for Queue<Q> {
     fn default() -> Self {
         Self {
@@ -139,7 +166,11 @@ impl<Q: Batched> Default for Queue<Q> {
 struct Waiting<Q: Batched> {
     question: Q,
     asker: Asker<Q>,
+    since: Instant,
 }
+
+/// Questions that are carried together, and who asks them.
+type Batch<Q> = Vec<(Q, Asker<Q>)>;
 
 type Asker<Q> = oneshot::Sender<Result<<Q as Batched>::Answer, Unanswered<Q>>>;
 
@@ -165,12 +196,20 @@ impl<Q: Batched> Batches<Q> {
         legal_entity: &LegalEntity,
         question: Q,
     ) -> Result<Q::Answer, StoreError> {
-        let (asker, answer) = oneshot::channel();
-        if self.join(legal_entity, Waiting { question, asker })? == Carriers::Wanted {
-            // Whoever asks may stop waiting; those who came along do not.
-            tokio::spawn(Carrier::of(self, legal_entity).carry());
+        let (asker, mut answer) = oneshot::channel();
+        if self.join(legal_entity, question, asker)? == Carriers::Wanted {
+            self.set_out(legal_entity, Place::Own);
         }
-        match answer.await {
+        let answer = match timeout(OVERDUE, &mut answer).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                if self.hasten(legal_entity) == Carriers::Wanted {
+                    self.set_out(legal_entity, Place::Spare);
+                }
+                answer.await
+            }
+        };
+        match answer {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(Unanswered::Failed(error))) => Err(error),
             Ok(Err(Unanswered::Apart(question))) => self.ask_apart(legal_entity, question).await,
@@ -179,18 +218,35 @@ impl<Q: Batched> Batches<Q> {
         }
     }
 
+    /// Whoever asks may stop waiting; those who came along do not.
+    fn set_out(&self, legal_entity: &LegalEntity, place: Place) {
+        let carrier = Carrier::of(self, legal_entity, place);
+        self.bounds.tracked.start(carrier.carry());
+    }
+
     async fn ask_apart(
         &self,
         legal_entity: &LegalEntity,
         question: Q,
     ) -> Result<Q::Answer, StoreError> {
         metrics::counter!("idlink_batches_parted_total", "kind" => Q::KIND).increment(1);
-        // Nobody ever closes it.
-        let _place = self.bounds.apart.acquire().await;
-        let answers = self
-            .carry(legal_entity, &[question], Haste::Patient)
-            .await?;
-        answers.into_iter().next().unwrap_or_else(missing)
+        let (asker, answer) = oneshot::channel();
+        let (batches, legal_entity) = (self.clone(), legal_entity.clone());
+        self.bounds.tracked.start(async move {
+            // Nobody ever closes it.
+            let _place = batches.bounds.apart.acquire().await;
+            if asker.is_closed() {
+                return;
+            }
+            let answers = batches
+                .carry(&legal_entity, &[question], Haste::Patient)
+                .await;
+            let answer =
+                answers.and_then(|answers| answers.into_iter().next().unwrap_or_else(missing));
+            let _ = asker.send(answer);
+        });
+        // Or else the task has ended in a panic.
+        answer.await.unwrap_or(Err(StoreError::Busy))
     }
 
     /// A carry that does not end is dropped, and its connection with it.
@@ -215,20 +271,37 @@ impl<Q: Batched> Batches<Q> {
     fn join(
         &self,
         legal_entity: &LegalEntity,
-        waiting: Waiting<Q>,
+        question: Q,
+        asker: Asker<Q>,
     ) -> Result<Carriers, StoreError> {
         let mut queues = self.queues();
         let queue = queues.entry(legal_entity.clone()).or_default();
         if queue.waiting.len() >= MOST_WAITING {
             return Err(StoreError::Busy);
         }
-        queue.waiting.push_back(waiting);
+        queue.waiting.push_back(Waiting {
+            question,
+            asker,
+            since: Instant::now(),
+        });
         let is_crowded = queue.waiting.len() >= CROWDED;
         if queue.carriers == 0 || (is_crowded && queue.carriers < UNDER_WAY) {
             queue.carriers += 1;
             return Ok(Carriers::Wanted);
         }
         Ok(Carriers::Enough)
+    }
+
+    /// Brings another carrier where somebody has stood in the queue for too long,
+    /// unless enough are under way.
+    fn hasten(&self, legal_entity: &LegalEntity) -> Carriers {
+        match self.queues().get_mut(legal_entity) {
+            Some(queue) if queue.is_overdue() && queue.carriers < MOST_UNDER_WAY => {
+                queue.carriers += 1;
+                Carriers::Wanted
+            }
+            Some(_) | None => Carriers::Enough,
+        }
     }
 
     /// Never held over an await; whoever panics with it leaves it whole.
@@ -248,28 +321,43 @@ enum Carriers {
     Wanted,
 }
 
+/// By what right a carrier takes its turns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// As one of the few that its legal entity has.
+    Own,
+    /// Beside those that do not come back, where most turns are free: the others
+    /// must not be held up as well.
+    Spare,
+}
+
 /// Carries batches of one legal entity until nobody waits. Counted in its
 /// queue until it is dropped.
 struct Carrier<Q: Batched> {
     batches: Batches<Q>,
     legal_entity: LegalEntity,
+    place: Place,
     is_counted: bool,
 }
 
 impl<Q: Batched> Carrier<Q> {
-    fn of(batches: &Batches<Q>, legal_entity: &LegalEntity) -> Self {
+    fn of(batches: &Batches<Q>, legal_entity: &LegalEntity, place: Place) -> Self {
         Self {
             batches: batches.clone(),
             legal_entity: legal_entity.clone(),
+            place,
             is_counted: true,
         }
     }
 
     async fn carry(mut self) {
-        let turns = Arc::clone(&self.batches.bounds.turns);
+        let bounds = self.batches.bounds.clone();
+        if self.place == Place::Spare && bounds.are_scarce() && self.leave() {
+            return;
+        }
         // Taken anew each time: carriers of other entities have theirs in
         // between. Nobody ever closes it.
-        while let Ok(turn) = turns.acquire().await {
+        while let Ok(turn) = bounds.turns.acquire().await {
             // Whoever is about to ask comes along; nobody is waited for.
             tokio::task::yield_now().await;
             let Some(batch) = self.take() else {
@@ -280,17 +368,32 @@ impl<Q: Batched> Carrier<Q> {
         }
     }
 
-    /// Who waits now, and is still waited for. `None` ends this carrier: from
-    /// then on whoever comes brings another.
-    fn take(&mut self) -> Option<Vec<Waiting<Q>>> {
+    /// Ends this carrier if there is another one for those who wait.
+    fn leave(&mut self) -> bool {
+        let mut queues = self.batches.queues();
+        let Some(queue) = queues.get_mut(&self.legal_entity) else {
+            return false;
+        };
+        if queue.carriers > 1 {
+            self.is_counted = false;
+            queue.carriers -= 1;
+        }
+        !self.is_counted
+    }
+
+    /// Who waits now, and is still waited for. `None` ends this carrier: another
+    /// one is under way and takes them, or else whoever comes brings one.
+    fn take(&mut self) -> Option<Batch<Q>> {
         let mut queues = self.batches.queues();
         let queue = queues.get_mut(&self.legal_entity)?;
+        let is_needed = queue.carriers == 1 || queue.waiting.len() >= CROWDED || queue.is_overdue();
         let mut batch = Vec::with_capacity(queue.waiting.len().min(LARGEST));
-        while batch.len() < LARGEST
+        while is_needed
+            && batch.len() < LARGEST
             && let Some(waiting) = queue.waiting.pop_front()
         {
             if !waiting.asker.is_closed() {
-                batch.push(waiting);
+                batch.push((waiting.question, waiting.asker));
             }
         }
         if !batch.is_empty() {
@@ -305,32 +408,33 @@ impl<Q: Batched> Carrier<Q> {
     }
 
     /// The batch, or what is left of it, half by half.
-    async fn carry_batch(&self, batch: Vec<Waiting<Q>>) {
+    async fn carry_batch(&self, batch: Batch<Q>) {
         let mut parts = vec![batch];
         let mut spoilt = 0;
         let begun = Instant::now();
         while let Some(part) = parts.pop() {
-            let (questions, askers): (Vec<_>, Vec<_>) = part
-                .into_iter()
-                .map(|waiting| (waiting.question, waiting.asker))
-                .unzip();
+            let (questions, askers): (Vec<_>, Vec<_>) = part.into_iter().unzip();
             count::<Q>(questions.len());
             let batches = &self.batches;
             match batches
                 .carry(&self.legal_entity, &questions, Haste::Hurried)
                 .await
             {
-                Ok(answers) => answer(askers, answers),
+                Ok(answers) => {
+                    // What they hold, they hold no longer than their askers wait.
+                    drop(questions);
+                    answer(askers, answers);
+                }
                 Err(error) if spoilt < MOST_SPOILT && error.may_be_of_one() => {
                     spoilt += 1;
-                    let waiting = questions.into_iter().zip(askers);
-                    let waiting = waiting.map(|(question, asker)| Waiting { question, asker });
+                    let spoilt = questions.into_iter().zip(askers);
                     match begun.elapsed() < HALVED_FOR {
-                        true => halve(waiting.collect(), &mut parts),
-                        false => part_from(waiting),
+                        true => halve(spoilt.collect(), &mut parts),
+                        false => part_from(spoilt),
                     }
                 }
                 Err(error) => {
+                    drop(questions);
                     for asker in askers {
                         let _ = asker.send(Err(Unanswered::Failed(error.clone())));
                     }
@@ -352,7 +456,7 @@ fn answer<Q: Batched>(askers: Vec<Asker<Q>>, answers: Answers<Q>) {
 
 /// Puts both halves among `parts`; one that cannot be halved is sent away to
 /// be asked for apart.
-fn halve<Q: Batched>(mut spoilt: Vec<Waiting<Q>>, parts: &mut Vec<Vec<Waiting<Q>>>) {
+fn halve<Q: Batched>(mut spoilt: Batch<Q>, parts: &mut Vec<Batch<Q>>) {
     let second = spoilt.split_off(spoilt.len() / 2);
     if !spoilt.is_empty() {
         parts.extend([second, spoilt]);
@@ -361,8 +465,8 @@ fn halve<Q: Batched>(mut spoilt: Vec<Waiting<Q>>, parts: &mut Vec<Vec<Waiting<Q>
     part_from(second);
 }
 
-fn part_from<Q: Batched>(spoilt: impl IntoIterator<Item = Waiting<Q>>) {
-    for Waiting { question, asker } in spoilt {
+fn part_from<Q: Batched>(spoilt: impl IntoIterator<Item = (Q, Asker<Q>)>) {
+    for (question, asker) in spoilt {
         let _ = asker.send(Err(Unanswered::Apart(question)));
     }
 }
@@ -445,6 +549,8 @@ mod tests {
     const PANICS: u32 = 1_000_099;
     /// Takes longer than a statement may.
     const SLOW: u32 = 1_000_057;
+    /// Is never answered.
+    const STUCK: u32 = 1_000_033;
     /// Finds no server.
     const LOST: u32 = 1_000_404;
 
@@ -474,6 +580,9 @@ mod tests {
                 .await
                 .unwrap();
             assert!(!numbers.contains(&PANICS), "as told");
+            if numbers.contains(&STUCK) {
+                std::future::pending::<()>().await;
+            }
             if numbers.contains(&BAD) {
                 return Err(StoreError::Refused {
                     code: "22021".to_owned(),
@@ -504,7 +613,9 @@ mod tests {
     }
 
     fn batches(server: &Server, turns: usize) -> Batches<Number> {
-        Batches::new(server.clone(), Bounds::of(2 * turns, &Limits::default()))
+        let tracked = Tracked::new(tokio::runtime::Handle::current());
+        let bounds = Bounds::of(2 * turns, &Limits::default(), &tracked);
+        Batches::new(server.clone(), bounds)
     }
 
     /// Asks from a task of its own.
@@ -604,6 +715,89 @@ mod tests {
         assert!(matches!(stuck, Err(StoreError::Unreachable { .. })));
         server.open();
         assert_eq!(batches.ask(&entity("USMF"), Number(2)).await.unwrap(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_is_held_up_holds_up_the_others_for_a_moment_only() {
+        let server = Server::new(true);
+        let batches = batches(&server, 2 * MOST_UNDER_WAY);
+        let stuck = ask(&batches, "USMF", STUCK);
+        server.carries(1).await;
+        for number in 0..3 {
+            let begun = Instant::now();
+            let answer = batches.ask(&entity("USMF"), Number(number)).await;
+            assert_eq!(answer.unwrap(), number + 1);
+            assert!(begun.elapsed() < 2 * OVERDUE, "{number}");
+        }
+        let mut also = Vec::new();
+        for batches_so_far in [5, 6] {
+            also.push(ask(&batches, "USMF", STUCK));
+            tokio::time::sleep(2 * OVERDUE).await;
+            assert_eq!(server.asked().len(), batches_so_far);
+        }
+        let answer = batches.ask(&entity("USMF"), Number(7)).await;
+        assert_eq!(answer.unwrap(), 8, "by the last one that may set out");
+        for stuck in also.into_iter().chain([stuck]) {
+            let stuck = stuck.await.unwrap();
+            assert!(matches!(stuck, Err(StoreError::Unreachable { .. })));
+        }
+        while !batches.queues().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// So that one whose statements are stuck leaves turns to the others.
+    #[tokio::test(start_paused = true)]
+    async fn nobody_sets_out_beside_others_where_turns_are_scarce() {
+        let server = Server::new(true);
+        let batches = batches(&server, 4);
+        let stuck: Vec<_> = ["A", "B"].map(|of| ask(&batches, of, STUCK)).into();
+        server.carries(2).await;
+        let held_up = ask(&batches, "A", 1);
+        let begun = Instant::now();
+        let answer = batches.ask(&entity("C"), Number(2)).await;
+        assert_eq!(answer.unwrap(), 3);
+        assert!(begun.elapsed() < OVERDUE);
+        assert_eq!(held_up.await.unwrap().unwrap(), 2);
+        assert!(
+            begun.elapsed() > Duration::from_secs(1),
+            "not beside the first"
+        );
+        for stuck in stuck {
+            assert!(stuck.await.unwrap().is_err());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_few_wait_for_one_that_is_under_way() {
+        let server = Server::new(false);
+        let batches = batches(&server, 8);
+        let crowd = u32::try_from(CROWDED).unwrap();
+        let stuck = ask(&batches, "USMF", STUCK);
+        server.carries(1).await;
+        let crowd: Vec<_> = (0..crowd).map(|n| ask(&batches, "USMF", n)).collect();
+        server.carries(2).await;
+        let few: Vec<_> = (100..109).map(|n| ask(&batches, "USMF", n)).collect();
+        while batches.queues()[&entity("USMF")].waiting.len() < few.len() {
+            tokio::task::yield_now().await;
+        }
+        server.open();
+        for asked in crowd {
+            asked.await.unwrap().unwrap();
+        }
+        while batches.queues()[&entity("USMF")].carriers > 1 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(server.asked().len(), 2, "the crowd's carrier has ended");
+        for (number, asked) in (100..).zip(few) {
+            assert_eq!(asked.await.unwrap().unwrap(), number + 1);
+        }
+        assert_eq!(
+            server.asked().len(),
+            3,
+            "and another one took all of the few"
+        );
+        assert!(stuck.await.unwrap().is_err());
     }
 
     /// A second for each batch that it is in: it is not looked for.

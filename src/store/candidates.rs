@@ -1,13 +1,13 @@
 //! What sign-ups are decided on: the environment's switch, whom they could
-//! mean, and how old that is. For many sign-ups of a legal entity at once.
+//! mean, and how old that is. For one sign-up, or many of a legal entity.
 
 use time::Duration;
 use tokio_postgres::Row;
 
-use super::batches::{Answers, Batched, Haste, column};
+use super::batches::column;
 use super::features::{AUTOMATIC_LINKING, Switch, read_switch};
 use super::session::Session;
-use super::{Sessions, Store, StoreError, Transaction, columns, feeds, pipelined};
+use super::{Store, StoreError, Transaction, columns, feeds, pipelined};
 use crate::domain::customer::{Customer, CustomerType, LegalEntity};
 use crate::domain::email::{CANONICAL_VERSION, Email};
 use crate::domain::feed::Watermark;
@@ -35,20 +35,17 @@ pub struct Candidates {
     pub feed: Option<Watermark>,
 }
 
-/// What a sign-up asks the store, kept until others come along.
-pub(super) struct Sought(Option<Wanted>);
-
-/// Of a [`Lookup`], all but the legal entity.
-struct Wanted {
+/// Of a [`Lookup`], all but the legal entity; kept until others come along.
+pub(super) struct Wanted {
     email: Email,
     customer_type: CustomerType,
     issuer: Issuer,
     provider: Provider,
-    minds_age: bool,
+    pub(super) minds_age: bool,
 }
 
 impl Wanted {
-    fn of(lookup: &Lookup<'_>) -> Self {
+    pub(super) fn of(lookup: &Lookup<'_>) -> Self {
         Self {
             email: lookup.email.clone(),
             customer_type: lookup.customer_type,
@@ -59,45 +56,8 @@ impl Wanted {
     }
 }
 
-impl Batched for Sought {
-    type Answer = (Switch, Candidates);
-    type On = Sessions;
-
-    const KIND: &'static str = "look-up";
-
-    async fn carry(
-        sessions: &Sessions,
-        legal_entity: &LegalEntity,
-        questions: &[Self],
-        _: Haste,
-    ) -> Result<Answers<Self>, StoreError> {
-        let addresses: Vec<_> = questions
-            .iter()
-            .filter_map(|sought| sought.0.as_ref())
-            .collect();
-        let session = sessions.session().await?;
-        let (switch, (feed, found)) = pipelined!(
-            linking_switch(&session),
-            candidates(&session, legal_entity, &addresses)
-        )?;
-        session.give_back();
-        let mut found = found.into_iter();
-        let answer = |sought: &Self| {
-            let Some(address) = &sought.0 else {
-                return Ok((switch, Candidates::default()));
-            };
-            let feed = feed.filter(|_| address.minds_age);
-            let found = found
-                .next()
-                .unwrap_or(Err(StoreError::Corrupt("a look-up without an answer")))?;
-            Ok((switch, Candidates { found, feed }))
-        };
-        Ok(questions.iter().map(answer).collect())
-    }
-}
-
 /// Customers of one address, or what is wrong with one of them.
-type Found = Result<Vec<Customer>, StoreError>;
+pub(super) type Found = Result<Vec<Customer>, StoreError>;
 
 /// The candidates of each address, exactly as `matching::decide` counts them.
 ///
@@ -111,7 +71,7 @@ type Found = Result<Vec<Customer>, StoreError>;
 /// Who was merged into a candidate speaks through it, and so do their links.
 /// `OFFSET 0` has these found one customer at a time, a few, and the links never
 /// by the issuer, which may be everybody's.
-async fn candidates(
+pub(super) async fn candidates(
     session: &Session,
     legal_entity: &LegalEntity,
     addresses: &[&Wanted],
@@ -215,27 +175,31 @@ pub(super) async fn linking_switch(session: &Session) -> Result<Switch, StoreErr
 }
 
 impl Store {
-    /// What a sign-up of the legal entity is decided on, in one round trip
-    /// together with the others that ask now: the environment's switch and,
-    /// where there is an address to compare, the candidates.
-    pub async fn asked(
-        &self,
-        legal_entity: &LegalEntity,
-        lookup: Option<&Lookup<'_>>,
-    ) -> Result<(Switch, Candidates), StoreError> {
-        let sought = Sought(lookup.map(Wanted::of));
-        self.look_ups.ask(legal_entity, sought).await
+    pub async fn candidates(&self, lookup: &Lookup<'_>) -> Result<Candidates, StoreError> {
+        let session = self.session().await?;
+        let candidates = of_one(&session, lookup).await?;
+        session.give_back();
+        Ok(candidates)
     }
 }
 
 impl Transaction {
     pub async fn candidates(&self, lookup: &Lookup<'_>) -> Result<Candidates, StoreError> {
-        let address = Wanted::of(lookup);
-        let (feed, found) = candidates(&self.session, lookup.legal_entity, &[&address]).await?;
-        let found = found.into_iter().next();
-        Ok(Candidates {
-            found: found.unwrap_or(Err(StoreError::Corrupt("a look-up without an answer")))?,
-            feed,
-        })
+        of_one(&self.session, lookup).await
     }
+}
+
+async fn of_one(session: &Session, lookup: &Lookup<'_>) -> Result<Candidates, StoreError> {
+    let address = Wanted::of(lookup);
+    let (feed, found) = candidates(session, lookup.legal_entity, &[&address]).await?;
+    let found = found.into_iter().next();
+    Ok(Candidates {
+        found: found.unwrap_or_else(unanswered)?,
+        feed,
+    })
+}
+
+/// A look-up that its statement forgot would be a mistake of ours.
+pub(super) fn unanswered() -> Found {
+    Err(StoreError::Corrupt("a look-up without an answer"))
 }

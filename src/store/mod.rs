@@ -31,21 +31,24 @@ mod remember;
 pub mod reviews;
 mod session;
 mod sessions;
+pub mod sign_ups;
 
 use std::time::Duration;
 
 use deadpool_postgres::PoolError;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 
 use batches::{Batches, Bounds};
-use candidates::Sought;
 use param::Param;
-use remember::{First, Repeated};
+use remember::Repeated;
 use session::Session;
 use sessions::Sessions;
+use sign_ups::SignUp;
 
+use crate::tracked::Tracked;
 pub use session::Statements;
 pub(crate) use session::{InOrder, pipelined};
 pub(crate) use sessions::BY_INDEX;
@@ -232,20 +235,23 @@ impl From<PoolError> for StoreError {
 /// The database. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
+    tracked: Tracked,
     sessions: Sessions,
-    look_ups: Batches<Sought>,
-    attempts: Batches<First>,
+    sign_ups: Batches<SignUp>,
     repeated: Batches<Repeated>,
 }
 
 impl Store {
-    /// Makes the pool; nothing is connected before the first question.
+    /// Makes the pool; nothing is connected before the first question. To be
+    /// called on the runtime that lives longest: it carries what is asked
+    /// together.
     pub fn new(settings: StoreSettings) -> Result<Self, StoreError> {
-        let bounds = Bounds::of(settings.connections, &settings.limits);
+        let tracked = Tracked::new(Handle::current());
+        let bounds = Bounds::of(settings.connections, &settings.limits, &tracked);
         let sessions = Sessions::new(settings)?;
         Ok(Self {
-            look_ups: Batches::new(sessions.clone(), bounds.clone()),
-            attempts: Batches::new(sessions.clone(), bounds.clone()),
+            tracked,
+            sign_ups: Batches::new(sessions.clone(), bounds.clone()),
             repeated: Batches::new(sessions.clone(), bounds),
             sessions,
         })
@@ -257,6 +263,12 @@ impl Store {
         session.batch_execute("SELECT 1").await?;
         session.give_back();
         Ok(())
+    }
+
+    /// What is under way, to be waited for at the end; and where whatever else
+    /// uses the database is to run.
+    pub fn tracked(&self) -> &Tracked {
+        &self.tracked
     }
 
     /// Connections in use and allowed, for the health page.

@@ -1,10 +1,9 @@
-//! Attempts are written down: those of a legal entity that end together in one
-//! statement.
+//! Attempts are written down.
 //!
-//! Nearly every attempt is the first of its key. Those are inserted; what was
-//! asked before, here or at another instance, is left out of that statement
-//! and written by the next one. Neither waits long for a row that somebody is
-//! writing: its batch is better parted from it.
+//! Nearly every attempt of a sign-up is the first of its key. Those of a batch
+//! are inserted in one statement; what was asked before, here or at another
+//! instance, is left out of it and written by the next one. Neither waits long
+//! for a row that somebody is writing: its batch is better parted from it.
 
 use std::sync::Arc;
 
@@ -13,13 +12,12 @@ use time::{Duration, OffsetDateTime};
 use tokio::task::coop::unconstrained;
 use uuid::Uuid;
 
-use super::attempts::{AttemptRow, Decided, Said, spell_address};
+use super::attempts::{AttemptRow, Said, Verdict, spell_address};
 use super::batches::{Answers, Batched, Haste, column};
 use super::session::Session;
 use super::{Sessions, Store, StoreError, Transaction, columns, pipelined};
-use crate::domain::answer::Refusal;
 use crate::domain::customer::LegalEntity;
-use crate::domain::identity::Identity;
+use crate::domain::identity::{Identity, Provider};
 use crate::domain::matching::{Decision, NewCustomer};
 use crate::domain::reference::Reference;
 use crate::domain::site::Site;
@@ -28,93 +26,96 @@ use crate::domain::site::Site;
 /// 5 s, a person at a form after some more.
 const SAME_QUESTION: Duration = Duration::seconds(30);
 
-/// An attempt as it is written, kept until others come along.
-struct Line {
+/// An attempt as it is written, but for what is decided of it. Kept until others
+/// come along.
+pub(super) struct Draft {
     attempt_id: Uuid,
     key: [u8; 32],
-    at: OffsetDateTime,
-    identity: Option<Identity>,
-    email: Option<String>,
-    customer: Option<Uuid>,
-    request_id: Option<Uuid>,
-    sort: Sort,
-}
-
-/// What attempts have in common with many others.
-struct Sort {
     site: Arc<Site>,
     step: &'static str,
-    provider: String,
+    at: OffsetDateTime,
+    identity: Option<Identity>,
+    provider: Provider,
     address: &'static str,
+    email: Option<String>,
+    request_id: Option<Uuid>,
+}
+
+impl Draft {
+    pub(super) fn of(attempt: &AttemptRow<'_>) -> Self {
+        let email = attempt.address.email();
+        Self {
+            attempt_id: attempt.attempt_id,
+            key: attempt.key,
+            site: Arc::clone(attempt.site),
+            step: attempt.step,
+            at: attempt.at,
+            identity: attempt.identity.cloned(),
+            provider: attempt.provider.clone(),
+            address: spell_address(attempt.address),
+            email: email.map(|email| email.canonical().to_owned()),
+            request_id: attempt.request_id,
+        }
+    }
+}
+
+/// A draft and what was decided of it.
+#[derive(Clone)]
+pub(super) struct Line {
+    draft: Arc<Draft>,
     decision: &'static str,
     refusal: Option<&'static str>,
+    customer: Option<Uuid>,
     found: i32,
     answer: &'static str,
 }
 
-/// Of one and the same reading of the settings: those keep their sites.
-impl PartialEq for Sort {
-    fn eq(&self, other: &Self) -> bool {
-        let words = |sort: &Self| {
-            (
-                sort.step,
-                sort.address,
-                sort.decision,
-                sort.refusal,
-                sort.found,
-                sort.answer,
-            )
-        };
-        Arc::ptr_eq(&self.site, &other.site)
-            && words(self) == words(other)
-            && self.provider == other.provider
-    }
-}
-
 impl Line {
-    fn of(attempt: &AttemptRow<'_>) -> Self {
-        let (decision, refusal, customer) = spell(attempt.decided);
+    pub(super) fn new(draft: &Arc<Draft>, verdict: &Verdict) -> Self {
+        let (decision, refusal, customer) = match &verdict.decision {
+            None => ("not_decided", None, None),
+            Some(Decision::Link(customer, _)) => ("link", None, Some(customer.0)),
+            Some(Decision::Create(NewCustomer::Proven)) => ("create", None, None),
+            Some(Decision::Create(NewCustomer::Separate)) => ("separate", None, None),
+            Some(Decision::Refuse(refusal)) => ("refuse", Some(refusal.code()), None),
+        };
         Self {
-            attempt_id: attempt.attempt_id,
-            key: *attempt.key,
-            at: attempt.at,
-            identity: attempt.identity.cloned(),
-            email: attempt
-                .address
-                .email()
-                .map(|email| email.canonical().to_owned()),
+            draft: Arc::clone(draft),
+            decision,
+            refusal,
             customer,
-            request_id: attempt.request_id,
-            sort: Sort {
-                site: Arc::clone(attempt.site),
-                step: attempt.step,
-                provider: attempt.provider.as_str().to_owned(),
-                address: spell_address(attempt.address),
-                decision,
-                refusal,
-                found: i32::try_from(attempt.found).unwrap_or(i32::MAX),
-                answer: match attempt.said {
-                    Said::Continue => "continue",
-                    Said::Refuse => "refuse",
-                },
+            found: i32::try_from(verdict.found).unwrap_or(i32::MAX),
+            answer: match verdict.said {
+                Said::Continue => "continue",
+                Said::Refuse => "refuse",
             },
         }
     }
 
-    fn reference(&self) -> Reference {
-        Reference::of(self.attempt_id)
+    fn key(&self) -> [u8; 32] {
+        self.draft.key
     }
-}
 
-fn spell(decided: Decided<'_>) -> (&'static str, Option<&'static str>, Option<Uuid>) {
-    match decided {
-        Decided::NotDecided => ("not_decided", None, None),
-        Decided::Decided(Decision::Link(customer, _)) => ("link", None, Some(customer.0)),
-        Decided::Decided(Decision::Create(NewCustomer::Proven)) => ("create", None, None),
-        Decided::Decided(Decision::Create(NewCustomer::Separate)) => ("separate", None, None),
-        Decided::Decided(Decision::Refuse(refusal)) => {
-            ("refuse", Some(Refusal::code(*refusal)), None)
-        }
+    fn reference(&self) -> Reference {
+        Reference::of(self.draft.attempt_id)
+    }
+
+    /// Whether they have in common what many lines have in common. Only one and
+    /// the same reading of the settings keeps a site.
+    fn is_like(&self, other: &Self) -> bool {
+        let words = |line: &Self| {
+            (
+                line.draft.step,
+                line.draft.address,
+                line.decision,
+                line.refusal,
+                line.found,
+                line.answer,
+            )
+        };
+        Arc::ptr_eq(&self.draft.site, &other.draft.site)
+            && words(self) == words(other)
+            && self.draft.provider == other.draft.provider
     }
 }
 
@@ -126,12 +127,12 @@ struct Merged<'a> {
 }
 
 /// In the order of their keys, in which everybody locks them.
-fn merged<'a>(lines: impl Iterator<Item = &'a Arc<Line>>) -> Vec<Merged<'a>> {
-    let mut lines: Vec<&Line> = lines.map(Arc::as_ref).collect();
+fn merged<'a>(lines: impl Iterator<Item = &'a Line>) -> Vec<Merged<'a>> {
+    let mut lines: Vec<&Line> = lines.collect();
     // Stable: the last of a key stays the last.
-    lines.sort_by_key(|line| line.key);
+    lines.sort_by_key(|line| line.key());
     lines
-        .chunk_by(|one, next| one.key == next.key)
+        .chunk_by(|one, next| one.key() == next.key())
         .filter_map(|same| {
             Some(Merged {
                 line: same.last()?,
@@ -143,63 +144,52 @@ fn merged<'a>(lines: impl Iterator<Item = &'a Arc<Line>>) -> Vec<Merged<'a>> {
 
 /// To each of `lines` what became of the merged line of its key.
 fn to_each<'a, T: Clone>(
-    lines: impl Iterator<Item = &'a Arc<Line>>,
+    lines: impl Iterator<Item = &'a Line>,
     merged: &[Merged<'_>],
     became: &[T],
 ) -> Vec<Result<T, StoreError>> {
-    let answer = |line: &Arc<Line>| {
-        let place = merged.binary_search_by_key(&line.key, |merged| merged.line.key);
+    let answer = |line: &Line| {
+        let place = merged.binary_search_by_key(&line.key(), |merged| merged.line.key());
         let found = place.ok().and_then(|place| became.get(place).cloned());
-        found.ok_or(StoreError::Corrupt("an attempt that was not written"))
+        found.map_or_else(unwritten, Ok)
     };
     lines.map(answer).collect()
 }
 
-/// What became of a line in the statement that inserts.
-#[derive(Clone)]
-pub(super) enum Opened {
-    Now(Reference),
-    /// There is an attempt of its key.
-    Before,
+/// An attempt that its statement forgot would be a mistake of ours.
+pub(super) fn unwritten<T>() -> Result<T, StoreError> {
+    Err(StoreError::Corrupt("an attempt that was not written"))
 }
 
-/// Lines that are the first of their key, or find that they are not.
-pub(super) struct First(Arc<Line>);
-
-impl Batched for First {
-    type Answer = Opened;
-    type On = Sessions;
-
-    const KIND: &'static str = "attempt";
-
-    async fn carry(
-        sessions: &Sessions,
-        legal_entity: &LegalEntity,
-        questions: &[Self],
-        haste: Haste,
-    ) -> Result<Answers<Self>, StoreError> {
-        let lines = questions.iter().map(|first| &first.0);
-        let merged = merged(lines.clone());
-        let insert = async |session: &Session| insert(session, legal_entity, &merged).await;
-        let inserted = written(sessions, haste, insert).await?;
-        let opened: Vec<_> = merged
-            .iter()
-            .map(|merged| match inserted.contains(&merged.line.attempt_id) {
-                true => Opened::Now(merged.line.reference()),
-                false => Opened::Before,
-            })
-            .collect();
-        Ok(to_each(lines, &merged, &opened))
+/// Opens an attempt for each line of whose key there is none, in one statement,
+/// and returns their references; `None` for the others.
+pub(super) async fn open(
+    session: &Session,
+    legal_entity: &LegalEntity,
+    lines: &[Line],
+    haste: Haste,
+) -> Result<Vec<Result<Option<Reference>, StoreError>>, StoreError> {
+    if lines.is_empty() {
+        return Ok(Vec::new());
     }
+    let merged = merged(lines.iter());
+    let inserted = insert(session, legal_entity, &merged, haste).await?;
+    let opened = column(&merged, |merged| {
+        let is_open = inserted.contains(&merged.line.draft.attempt_id);
+        is_open.then(|| merged.line.reference())
+    });
+    Ok(to_each(lines.iter(), &merged, &opened))
 }
 
 /// Inserts those of whose key there is no open attempt, and returns which. What
 /// many have in common is sent once. As for candidates, no length of an array
-/// is worth a plan of its own.
+/// is worth a plan of its own. How long a row is waited for is set before any
+/// is inserted, and no longer than for this statement.
 async fn insert(
     session: &Session,
     legal_entity: &LegalEntity,
     merged: &[Merged<'_>],
+    haste: Haste,
 ) -> Result<Vec<Uuid>, StoreError> {
     const SQL: &str = "
         INSERT INTO sign_up_attempt
@@ -218,6 +208,9 @@ async fn insert(
                            (SELECT $10::integer[]))
                     AS line (attempt_id, attempt_key, reference, at, times, email, customer_id,
                              request_id, sort)
+              WHERE (SELECT set_config('lock_timeout',
+                                       coalesce($21, current_setting('lock_timeout')),
+                                       true)) IS NOT NULL
         ON CONFLICT (legal_entity, attempt_key) WHERE is_open DO NOTHING
           RETURNING attempt_id";
     let (sorts, sort_of) = sorts(merged);
@@ -227,40 +220,50 @@ async fn insert(
             SQL,
             &[
                 &legal_entity.as_str(),
-                &column(merged, |of| of.line.attempt_id),
-                &column(merged, |of| of.line.key.as_slice()),
+                &column(merged, |of| of.line.draft.attempt_id),
+                &column(merged, |of| of.line.draft.key.as_slice()),
                 &column(&references, Reference::as_str),
-                &column(merged, |of| of.line.at),
+                &column(merged, |of| of.line.draft.at),
                 &column(merged, |of| of.times),
-                &column(merged, |of| of.line.email.as_deref()),
+                &column(merged, |of| of.line.draft.email.as_deref()),
                 &column(merged, |of| of.line.customer),
-                &column(merged, |of| of.line.request_id),
+                &column(merged, |of| of.line.draft.request_id),
                 &sort_of,
-                &column(&sorts, |sort| sort.site.tenant.as_str()),
-                &column(&sorts, |sort| sort.site.name.as_str()),
-                &column(&sorts, |sort| sort.step),
-                &column(&sorts, |sort| sort.provider.as_str()),
-                &column(&sorts, |sort| sort.address),
+                &column(&sorts, |sort| sort.draft.site.tenant.as_str()),
+                &column(&sorts, |sort| sort.draft.site.name.as_str()),
+                &column(&sorts, |sort| sort.draft.step),
+                &column(&sorts, |sort| sort.draft.provider.as_str()),
+                &column(&sorts, |sort| sort.draft.address),
                 &column(&sorts, |sort| sort.decision),
                 &column(&sorts, |sort| sort.refusal),
                 &column(&sorts, |sort| sort.found),
                 &column(&sorts, |sort| sort.answer),
-                &column(&sorts, |sort| columns::rules(&sort.site.rules)),
+                &column(&sorts, |sort| columns::rules(&sort.draft.site.rules)),
+                &hurry(haste),
             ],
         )
         .await?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-/// The different sorts, and for each line its place among them, from 1 as in
-/// arrays.
-fn sorts<'a>(merged: &[Merged<'a>]) -> (Vec<&'a Sort>, Vec<i32>) {
-    let mut sorts: Vec<&Sort> = Vec::new();
+/// How long a row is waited for that somebody is writing, unless as long as the
+/// session says. In haste hardly: it would hold up all.
+fn hurry(haste: Haste) -> Option<&'static str> {
+    match haste {
+        Haste::Hurried => Some("50ms"),
+        Haste::Patient => None,
+    }
+}
+
+/// One line of each sort, and for each line its sort's place among them, from 1
+/// as in arrays.
+fn sorts<'a>(merged: &[Merged<'a>]) -> (Vec<&'a Line>, Vec<i32>) {
+    let mut sorts: Vec<&Line> = Vec::new();
     let mut places = Vec::with_capacity(merged.len());
     for Merged { line, .. } in merged {
-        let place = sorts.iter().position(|sort| **sort == line.sort);
+        let place = sorts.iter().position(|sort| sort.is_like(line));
         let place = place.unwrap_or_else(|| {
-            sorts.push(&line.sort);
+            sorts.push(line);
             sorts.len() - 1
         });
         places.push(i32::try_from(place + 1).unwrap_or(i32::MAX));
@@ -270,7 +273,7 @@ fn sorts<'a>(merged: &[Merged<'a>]) -> (Vec<&'a Sort>, Vec<i32>) {
 
 /// Lines of whose key there may be an open attempt, or that tell of an
 /// identity.
-pub(super) struct Repeated(Arc<Line>);
+pub(super) struct Repeated(pub(super) Line);
 
 impl Batched for Repeated {
     type Answer = Reference;
@@ -297,8 +300,7 @@ impl Batched for Repeated {
     }
 }
 
-/// In one transaction and one round trip. In haste, a row that somebody is
-/// writing is hardly waited for: it would hold up all.
+/// In one transaction and one round trip.
 async fn written<T>(
     sessions: &Sessions,
     haste: Haste,
@@ -307,12 +309,12 @@ async fn written<T>(
     let transaction = sessions.begin().await?;
     let session = &transaction.session;
     let hurry = async {
-        match haste {
-            Haste::Hurried => {
-                const HURRY: &str = "SET LOCAL lock_timeout = '50ms'";
-                session.batch_execute(HURRY).await
+        match hurry(haste) {
+            Some(limit) => {
+                let set = format!("SET LOCAL lock_timeout = '{limit}'");
+                session.batch_execute(&set).await
             }
-            Haste::Patient => Ok(()),
+            None => Ok(()),
         }
     };
     // Sent in one go and in this order, however many statements there are.
@@ -367,33 +369,34 @@ async fn write(
                     request_id = excluded.request_id
           RETURNING reference";
     let Merged { line, times } = merged;
-    let (sort, code, key) = (&line.sort, legal_entity.as_str(), line.key.as_slice());
-    let identity = line.identity.as_ref();
+    let Line { draft, .. } = *line;
+    let (code, key) = (legal_entity.as_str(), draft.key.as_slice());
+    let identity = draft.identity.as_ref();
     let (_, row) = pipelined!(
-        session.execute(LET_GO, &[&code, &key, &(line.at - SAME_QUESTION)]),
+        session.execute(LET_GO, &[&code, &key, &(draft.at - SAME_QUESTION)]),
         session.query_one(
             JOIN_OR_OPEN,
             &[
                 &code,
-                &line.attempt_id,
+                &draft.attempt_id,
                 &key,
                 &line.reference().as_str(),
-                &sort.site.tenant,
-                &sort.site.name,
-                &sort.step,
-                &line.at,
-                &sort.provider,
+                &draft.site.tenant,
+                &draft.site.name,
+                &draft.step,
+                &draft.at,
+                &draft.provider.as_str(),
                 &identity.map(|identity| identity.issuer.as_str()),
                 &identity.map(|identity| identity.subject.as_text()),
-                &sort.address,
-                &line.email,
-                &sort.decision,
-                &sort.refusal,
+                &draft.address,
+                &draft.email,
+                &line.decision,
+                &line.refusal,
                 &line.customer,
-                &sort.found,
-                &sort.answer,
-                &columns::rules(&sort.site.rules),
-                &line.request_id,
+                &line.found,
+                &line.answer,
+                &columns::rules(&draft.site.rules),
+                &draft.request_id,
                 times,
             ],
         ),
@@ -404,23 +407,25 @@ async fn write(
 impl Store {
     /// Remembers an attempt, together with the others that end now, and
     /// returns the reference under which it is found.
-    pub async fn remember(&self, attempt: &AttemptRow<'_>) -> Result<Reference, StoreError> {
+    pub async fn remember(
+        &self,
+        attempt: &AttemptRow<'_>,
+        verdict: &Verdict,
+    ) -> Result<Reference, StoreError> {
+        let line = Line::new(&Arc::new(Draft::of(attempt)), verdict);
         let legal_entity = &attempt.site.legal_entity;
-        let line = Arc::new(Line::of(attempt));
-        if line.identity.is_none() {
-            let first = First(Arc::clone(&line));
-            if let Opened::Now(reference) = self.attempts.ask(legal_entity, first).await? {
-                return Ok(reference);
-            }
-        }
         self.repeated.ask(legal_entity, Repeated(line)).await
     }
 }
 
 impl Transaction {
     /// Remembers an attempt together with what else the transaction does.
-    pub async fn remember(&self, attempt: &AttemptRow<'_>) -> Result<Reference, StoreError> {
-        let line = Line::of(attempt);
+    pub async fn remember(
+        &self,
+        attempt: &AttemptRow<'_>,
+        verdict: &Verdict,
+    ) -> Result<Reference, StoreError> {
+        let line = Line::new(&Arc::new(Draft::of(attempt)), verdict);
         let merged = Merged {
             line: &line,
             times: 1,

@@ -8,15 +8,16 @@ use futures_util::future::join_all;
 use idlink::domain::answer::{Answer, Refusal};
 use idlink::domain::customer::{CustomerType, LegalEntity};
 use idlink::domain::identity::Provider;
+use idlink::domain::reference::Reference;
 use idlink::domain::request_id::RequestId;
 use idlink::domain::site::Site;
 use idlink::domain::tenant::Tenant;
 use idlink::domain::trust::Address;
 use idlink::sign_up::{Asked, Question, SignUps, Step};
-use idlink::store::Store;
+use idlink::store::attempts::{AttemptRow, Said, Verdict};
+use idlink::store::candidates::{Candidates, Lookup};
 use idlink::store::legal_entities::NumberFormat;
-use idlink::tracked::Tracked;
-use tokio::runtime::Handle;
+use idlink::store::{Store, StoreError};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -39,7 +40,7 @@ impl Crowd {
         let database = database().await;
         let store = store(database.config()).await;
         Self {
-            sign_ups: SignUps::new(store.clone(), Tracked::new(Handle::current())),
+            sign_ups: SignUps::new(store.clone()),
             store,
             site: Arc::new(site(CustomerType::B2b)),
             sql: connect(&database.config()).await,
@@ -383,7 +384,7 @@ async fn whoever_waits_for_a_row_keeps_nobody_else_waiting() {
 async fn connections_that_never_answer_are_replaced() {
     let server = own_server().await;
     let store = store(server.config()).await;
-    let sign_ups = SignUps::new(store, Tracked::new(Handle::current()));
+    let sign_ups = SignUps::new(store);
     let (tenant, site) = (tenant(), Arc::new(site(CustomerType::B2b)));
     let ask = |address: String| {
         let question = question(&tenant, &site, &address);
@@ -515,4 +516,65 @@ async fn many_small_legal_entities_take_turns_with_a_large_one() {
         (rows.get::<_, i64>(0), rows.get::<_, i64>(1)),
         (2_100, 2_100)
     );
+}
+
+/// A mistake of ours that one sign-up brings to light. Every third one is looked
+/// up nowhere, and every other one that is looked up is nobody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_decision_that_ends_in_a_panic_is_nobody_elses() {
+    let crowd = Crowd::gather().await;
+    crowd.customers(20).await;
+    let tenant = tenant();
+    let ask = async |n: u8| {
+        let email = email(&format!("person{n}@example.org"));
+        let address = Address::Proven(email.clone());
+        let attempt = AttemptRow {
+            attempt_id: Uuid::from_u128(u128::from(n)),
+            key: [n; 32],
+            site: &crowd.site,
+            step: "PostAttributeCollection",
+            request_id: None,
+            at: time::OffsetDateTime::now_utc(),
+            provider: &Provider::local(),
+            identity: None,
+            address: &address,
+        };
+        let lookup = Lookup {
+            legal_entity: &crowd.site.legal_entity,
+            email: &email,
+            customer_type: CustomerType::B2b,
+            issuer: &tenant.issuer,
+            provider: &Provider::local(),
+            feed_max_age: None,
+        };
+        let judge = Box::new(move |candidates: &Candidates| {
+            assert_ne!(n, 17, "as told");
+            Verdict {
+                decision: None,
+                found: candidates.found.len(),
+                said: Said::Continue,
+            }
+        });
+        let lookup = (n % 3 != 0).then_some(lookup);
+        crowd.store.sign_up(lookup.as_ref(), &attempt, judge).await
+    };
+    for (n, told) in (0_u8..).zip(join_all((0..40).map(ask)).await) {
+        if n == 17 {
+            assert!(matches!(told, Err(StoreError::Corrupt(_))));
+            continue;
+        }
+        let (verdict, reference) = told.unwrap().unwrap();
+        assert_eq!(verdict.found, usize::from(n % 3 != 0 && n < 20), "{n}");
+        let own = Reference::of(Uuid::from_u128(u128::from(n)));
+        assert_eq!(reference, own, "{n}");
+        let row = "SELECT email_canonical, found FROM sign_up_attempt WHERE attempt_id = $1";
+        let id = Uuid::from_u128(u128::from(n));
+        let row = crowd.sql.query_one(row, &[&id]).await.unwrap();
+        assert_eq!(row.get::<_, String>(0), format!("person{n}@example.org"));
+        let found = i32::try_from(verdict.found).unwrap();
+        assert_eq!(row.get::<_, i32>(1), found, "{n}");
+    }
+    let rows = "SELECT count(*) FROM sign_up_attempt";
+    let rows: i64 = crowd.sql.query_one(rows, &[]).await.unwrap().get(0);
+    assert_eq!(rows, 39);
 }

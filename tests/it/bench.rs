@@ -264,10 +264,7 @@ async fn what_is_compared_with_asks_what_the_service_asks() {
             provider: &provider,
             feed_max_age: None,
         };
-        let (_, candidates) = store
-            .asked(lookup.legal_entity, Some(&lookup))
-            .await
-            .unwrap();
+        let candidates = store.candidates(&lookup).await.unwrap();
         let mut ours: Vec<_> = candidates.found.iter().map(|c| c.number.as_str()).collect();
         ours.sort_unstable();
         assert_eq!(ours, expected, "{address}");

@@ -93,10 +93,7 @@ async fn statements_sent_together_are_carried_out_in_their_order() {
             provider: &who.provider,
             feed_max_age: None,
         };
-        store
-            .asked(lookup.legal_entity, Some(&lookup))
-            .await
-            .unwrap();
+        store.candidates(&lookup).await.unwrap();
 
         let holder = other.begin().await.unwrap();
         holder.hold_slot(&usmf, &address, now).await.unwrap();

@@ -442,35 +442,39 @@ async fn stopping_finishes_the_requests_and_the_writes_under_way() {
     assert!(client.get(&url).send().await.is_err(), "still listening");
 }
 
-/// A timer or a connection that belonged to a worker would end with it.
+/// A timer or a connection that belonged to a worker would end with it: workers
+/// look once a second whether they may go.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_whose_caller_is_gone_outlives_the_workers() {
     let desk = Desk::start("drain_seconds = 0").await;
-    let mut other = connect(&desk.database.as_ref().unwrap().config()).await;
-    let lock = other.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE sign_up_attempt IN ACCESS EXCLUSIVE MODE")
-        .await
-        .unwrap();
+    let other = connect(&desk.database.as_ref().unwrap().config()).await;
+    let slow = "
+        CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN PERFORM pg_sleep(1.1); RETURN new; END';
+        CREATE TRIGGER slowly BEFORE INSERT ON sign_up_attempt
+            FOR EACH ROW EXECUTE FUNCTION slowly()";
+    other.batch_execute(slow).await.unwrap();
     let mut caller = TcpStream::connect(desk.running.address).await.unwrap();
     let body = sign_up("ada@example.org").to_string();
     let request = format!("{}{body}", head(body.len()));
     caller.write_all(request.as_bytes()).await.unwrap();
-    sleep(Duration::from_millis(200)).await;
+    let writing = async {
+        let sql = "SELECT count(*) FROM pg_stat_activity
+                    WHERE datname = current_database() AND wait_event = 'PgSleep'";
+        while other.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(30), writing).await.unwrap();
     // Reset: its handler is dropped on the spot.
     caller.set_zero_linger().unwrap();
     drop(caller);
-    let stopping = tokio::spawn(desk.running.stop(Pace::AtOnce));
-    // Workers look once a second whether they may go; the store tries three
-    // times for 800 ms each.
-    sleep(Duration::from_millis(1_700)).await;
-    assert!(!stopping.is_finished(), "the write was not waited for");
-    lock.commit().await.unwrap();
-    stopping.await.unwrap();
+    desk.running.stop(Pace::AtOnce).await;
     let attempts = other
         .query_one("SELECT count(*) FROM sign_up_attempt", &[])
         .await
         .unwrap();
-    assert_eq!(attempts.get::<_, i64>(0), 1);
+    assert_eq!(attempts.get::<_, i64>(0), 1, "the write was waited for");
 }
 
 /// An ID token full of what must not be written down.
