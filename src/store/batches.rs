@@ -37,7 +37,7 @@ const OVERDUE: Duration = Duration::from_millis(50);
 /// How many wait before a second batch sets out beside the first. Fewer are
 /// better carried together by whoever comes back next: a statement costs more
 /// than what is in it.
-const CROWDED: usize = 32;
+const CROWDED: usize = 16;
 
 /// Beyond it a statement only takes longer.
 const LARGEST: usize = 128;
