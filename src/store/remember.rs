@@ -92,6 +92,10 @@ impl Line {
         }
     }
 
+    fn of(attempt: &AttemptRow<'_>, verdict: &Verdict) -> Self {
+        Self::new(&Arc::new(Draft::of(attempt)), verdict)
+    }
+
     fn key(&self) -> [u8; 32] {
         self.draft.key
     }
@@ -412,7 +416,7 @@ impl Store {
         attempt: &AttemptRow<'_>,
         verdict: &Verdict,
     ) -> Result<Reference, StoreError> {
-        let line = Line::new(&Arc::new(Draft::of(attempt)), verdict);
+        let line = Line::of(attempt, verdict);
         let legal_entity = &attempt.site.legal_entity;
         self.repeated.ask(legal_entity, Repeated(line)).await
     }
@@ -425,7 +429,7 @@ impl Transaction {
         attempt: &AttemptRow<'_>,
         verdict: &Verdict,
     ) -> Result<Reference, StoreError> {
-        let line = Line::new(&Arc::new(Draft::of(attempt)), verdict);
+        let line = Line::of(attempt, verdict);
         let merged = Merged {
             line: &line,
             times: 1,

@@ -555,7 +555,8 @@ async fn a_decision_that_ends_in_a_panic_is_nobody_elses() {
                 said: Said::Continue,
             }
         });
-        let lookup = (n % 3 != 0).then_some(lookup);
+        let is_looked_up = !n.is_multiple_of(3);
+        let lookup = is_looked_up.then_some(lookup);
         crowd.store.sign_up(lookup.as_ref(), &attempt, judge).await
     };
     for (n, told) in (0_u8..).zip(join_all((0..40).map(ask)).await) {
@@ -564,7 +565,11 @@ async fn a_decision_that_ends_in_a_panic_is_nobody_elses() {
             continue;
         }
         let (verdict, reference) = told.unwrap().unwrap();
-        assert_eq!(verdict.found, usize::from(n % 3 != 0 && n < 20), "{n}");
+        assert_eq!(
+            verdict.found,
+            usize::from(!n.is_multiple_of(3) && n < 20),
+            "{n}"
+        );
         let own = Reference::of(Uuid::from_u128(u128::from(n)));
         assert_eq!(reference, own, "{n}");
         let row = "SELECT email_canonical, found FROM sign_up_attempt WHERE attempt_id = $1";
