@@ -102,7 +102,7 @@ pub(super) struct Batches<Q: Batched> {
 pub(super) struct Bounds {
     /// What they are carried in, whoever asks.
     tracked: Tracked,
-    /// Of which there are as many as batches may be under way.
+    /// Of which there are as many as batches may be under way: `most`.
     turns: Arc<Semaphore>,
     most: usize,
     /// The same for questions that are asked for apart.
@@ -116,10 +116,11 @@ impl Bounds {
     /// Half of the connections, and a quarter for those that are apart; the
     /// rest is for recordings and for everybody else.
     pub(super) fn of(connections: usize, limits: &Limits, tracked: &Tracked) -> Self {
+        let most = connections.div_ceil(2);
         Self {
             tracked: tracked.clone(),
-            turns: Arc::new(Semaphore::new(connections.div_ceil(2))),
-            most: connections.div_ceil(2),
+            turns: Arc::new(Semaphore::new(most)),
+            most,
             apart: Arc::new(Semaphore::new(connections.div_ceil(4))),
             limit: limits.wait + limits.connect + 2 * limits.statement,
         }
@@ -371,12 +372,10 @@ impl<Q: Batched> Carrier<Q> {
     /// Ends this carrier if there is another one for those who wait.
     fn leave(&mut self) -> bool {
         let mut queues = self.batches.queues();
-        let Some(queue) = queues.get_mut(&self.legal_entity) else {
-            return false;
-        };
-        if queue.carriers > 1 {
+        let queue = queues.get(&self.legal_entity);
+        if queue.is_some_and(|queue| queue.carriers > 1) {
             self.is_counted = false;
-            queue.carriers -= 1;
+            count_out(&mut queues, &self.legal_entity);
         }
         !self.is_counted
     }
@@ -400,10 +399,7 @@ impl<Q: Batched> Carrier<Q> {
             return Some(batch);
         }
         self.is_counted = false;
-        queue.carriers -= 1;
-        if queue.carriers == 0 {
-            queues.remove(&self.legal_entity);
-        }
+        count_out(&mut queues, &self.legal_entity);
         None
     }
 
@@ -471,19 +467,22 @@ fn part_from<Q: Batched>(spoilt: impl IntoIterator<Item = (Q, Asker<Q>)>) {
     }
 }
 
+/// One carrier less. The queue goes with its last one: whoever still waits in it
+/// is told, instead of waiting for the next one.
+fn count_out<Q: Batched>(queues: &mut HashMap<LegalEntity, Queue<Q>>, legal_entity: &LegalEntity) {
+    if let Some(queue) = queues.get_mut(legal_entity) {
+        queue.carriers -= 1;
+        if queue.carriers == 0 {
+            queues.remove(legal_entity);
+        }
+    }
+}
+
 /// For one that is stopped in the middle of a batch.
 impl<Q: Batched> Drop for Carrier<Q> {
     fn drop(&mut self) {
-        if !self.is_counted {
-            return;
-        }
-        let mut queues = self.batches.queues();
-        if let Some(queue) = queues.get_mut(&self.legal_entity) {
-            queue.carriers -= 1;
-            if queue.carriers == 0 {
-                // Whoever waits is told, instead of waiting for the next one.
-                queues.remove(&self.legal_entity);
-            }
+        if self.is_counted {
+            count_out(&mut self.batches.queues(), &self.legal_entity);
         }
     }
 }

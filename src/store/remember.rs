@@ -178,10 +178,11 @@ pub(super) async fn open(
     }
     let merged = merged(lines.iter());
     let inserted = insert(session, legal_entity, &merged, haste).await?;
-    let opened = column(&merged, |merged| {
+    let opened = merged.iter().map(|merged| {
         let is_open = inserted.contains(&merged.line.draft.attempt_id);
         is_open.then(|| merged.line.reference())
     });
+    let opened: Vec<_> = opened.collect();
     Ok(to_each(lines.iter(), &merged, &opened))
 }
 
